@@ -43,9 +43,6 @@ class Handler(wsgiref.simple_server.WSGIRequestHandler):
 
     timeout = 10  # seconds, for the TLS handshake and each read
 
-    def get_stderr(self):
-        return sys.stderr
-
     def log_message(self, format, *args):  # pylint: disable=redefined-builtin
         pass
 
