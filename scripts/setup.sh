@@ -33,7 +33,7 @@ look() {
   elif ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     need "Python's venv module" python3-venv
   fi
-  if ! node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || ! command -v npm >/dev/null; then
+  if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || ! command -v npm >/dev/null; then
     need "Node 20 or newer with npm (https://nodejs.org)"
   fi
   command -v git >/dev/null || need "git" git
