@@ -58,7 +58,7 @@ def count_go(path):
                 empty += 1
             else:
                 seconds = event.get("Elapsed", 0)
-                print(f"{'ok  ' if action == 'pass' else 'FAIL'}  {package:<56} {good:5d} tests {seconds:7.1f}s", flush=True)
+                print(f"{'ok  ' if action == 'pass' else 'FAIL'}  {package:<56} {good:4d} passed{f', {len(bad)} failed' if bad else ''} {seconds:.1f}s", flush=True)
             passed, failed = passed + good, failed + len(bad)
             for key in [k for k in output if k[0] == package]:
                 del output[key]
