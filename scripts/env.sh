@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 cache=$root/.cache
 venv=$cache/venv
+venv_generate=$cache/venv-generate
+venv_openedx=$cache/venv-openedx
 buf=$root/tools/node_modules/.bin/buf
 mkdir -p "$cache"
 

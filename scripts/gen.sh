@@ -15,10 +15,9 @@ trap 'rm -rf "$fresh"' EXIT
 find proto -name '*.pb.go' -delete
 cp -R "$fresh/proto/." proto/
 
-if [ -x clients/python/generate.sh ]; then
-  PATH=$venv/bin:$PATH clients/python/generate.sh
-elif [ -f clients/python/generate.py ]; then
-  "$venv/bin/python" clients/python/generate.py
+if [ -f clients/python/generate.py ]; then
+  [ -x "$venv_generate/bin/python" ] || die "run scripts/setup.sh first"
+  "$venv_generate/bin/python" clients/python/generate.py
 fi
 if [ -f clients/node/package.json ]; then
   npm_ci clients/node

@@ -56,20 +56,49 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 npm_ci tools
-
-# The Python environment is made anew whenever what it is made of changes.
-recipe=$(cat scripts/requirements.txt $(sources 'clients/python/pyproject.toml' 'examples/python/requirements*.txt' 'clients/python/requirements*.txt') && python3 --version)
-if [ "$recipe" != "$(cat "$venv/.recipe" 2>/dev/null)" ]; then
-  python3 -m venv --clear "$venv"
-  wanted=(-r scripts/requirements.txt)
-  for file in $(sources 'clients/python/requirements*.txt' 'examples/python/requirements*.txt'); do
-    wanted+=(-r "$file")
-  done
-  [ ! -f clients/python/pyproject.toml ] || wanted+=(-e clients/python)
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}"
-  printf '%s\n' "$recipe" >"$venv/.recipe"
-fi
-
 for project in clients/node examples/node; do
   [ ! -f $project/package-lock.json ] || npm_ci $project
 done
+
+# environment DIRECTORY FILE... -- PIP-ARGUMENT...: a virtual environment, made anew when one of the files changes.
+environment() {
+  local directory=$1 files=() recipe
+  shift
+  while [ "$1" != -- ]; do
+    files+=("$1")
+    shift
+  done
+  shift
+  recipe=$(python3 --version && echo "$*" && cat "${files[@]}")
+  [ "$recipe" != "$(cat "$directory/.recipe" 2>/dev/null)" ] || return 0
+  echo "setup: installing Python packages of ${files[*]}"
+  python3 -m venv --clear "$directory" &&
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check "$@" &&
+    printf '%s\n' "$recipe" >"$directory/.recipe"
+}
+
+# The client in an environment with everything its tests and the example need.
+files=(scripts/requirements.txt)
+wanted=(-r scripts/requirements.txt)
+for file in clients/python/requirements-test.txt examples/python/requirements.txt; do
+  [ ! -f $file ] || { files+=($file) && wanted+=(-r $file); }
+done
+if [ -f clients/python/pyproject.toml ]; then
+  files+=(clients/python/pyproject.toml)
+  extras=$(python3 -c 'import tomllib
+print(",".join(tomllib.load(open("clients/python/pyproject.toml", "rb"))["project"].get("optional-dependencies", [])))')
+  wanted+=(-e "clients/python[$extras]")
+fi
+environment "$venv" "${files[@]}" -- "${wanted[@]}"
+
+# The code generator of the Python client, older than what the client runs with.
+file=clients/python/requirements-generate.txt
+[ ! -f $file ] || environment "$venv_generate" $file -- -r $file
+
+# Open edX's own platform code, which a test in integration/ runs as a process of its own.
+file=platformsim/openedx/requirements.txt
+if [ -f $file ] && ! environment "$venv_openedx" $file -- -r $file; then
+  ! in_ci || die "$file cannot be installed"
+  rm -rf "$venv_openedx"
+  echo "setup: $file cannot be installed (it is for Python 3.11): the test against Open edX will be skipped" >&2
+fi

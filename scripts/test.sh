@@ -13,6 +13,7 @@ mkdir -p "$counts"
 stage_check() { scripts/check.sh; }
 
 stage_go() {
+  [ ! -x "$venv_openedx/bin/python" ] || export OPENEDX_PYTHON=$venv_openedx/bin/python
   CGO_ENABLED=1 go test -race -shuffle=on -json ./... | python3 scripts/tally.py go "$counts/go"
 }
 
