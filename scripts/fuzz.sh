@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs every fuzz target there is, FUZZTIME each. FUZZ_COUNTS names a file that receives "passed failed".
+# Runs every fuzz target there is, FUZZTIME each. FUZZ_COUNTS names a file that receives the counts, for tally.py.
 . "$(dirname "$0")/env.sh"
 
 time=${FUZZTIME:-30s}
@@ -21,6 +21,6 @@ while IFS=: read -r file target; do
   fi
 done < <(sources '*_test.go' | tr '\n' '\0' | xargs -0 -r grep -HoE '^func Fuzz[A-Za-z0-9_]*' /dev/null | sed 's/:func /:/')
 
-[ -z "${FUZZ_COUNTS:-}" ] || echo "$passed $failed" >"$FUZZ_COUNTS"
+[ -z "${FUZZ_COUNTS:-}" ] || printf 'passed %d\nfailed %d\n' $passed $failed >"$FUZZ_COUNTS"
 printf 'fuzz: %d targets, %s each, %d failed\n' $((passed + failed)) "$time" "$failed"
 [ "$failed" -eq 0 ]

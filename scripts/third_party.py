@@ -21,6 +21,8 @@ ALLOWED = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0"
 EXCEPTIONS = {
     # The Python Software Foundation's licence, permissive. grpcio needs it; pip installs it, nothing of it is shipped.
     ("typing-extensions", "PSF-2.0"),
+    # MIT without its one condition.
+    ("github.com/segmentio/asm", "MIT-0"),
 }
 
 # A phrase that only this licence has, in the words of its text without line breaks.
@@ -29,14 +31,17 @@ PHRASES = {
     "MPL-2.0": r"Mozilla Public License,? [Vv]ersion 2\.0",
     "MIT": r"Permission is hereby granted, free of charge, to any person obtaining a copy",
     "ISC": r"Permission to use, copy, modify, and(?:/or)? distribute this software for any purpose",
-    "GPL": r"GNU (?:LESSER |AFFERO |)GENERAL PUBLIC LICENSE",
 }
 
 
 def licences_of_text(text):
     """The licences whose text is in a licence file; some projects keep several in one."""
     text = re.sub(r"\s+", " ", re.sub(r"(?m)^\s*(?://|#|\*)", "", text))
+    if re.match(r"\s*GNU (LESSER |AFFERO |)GENERAL PUBLIC LICENSE", text):
+        return {"GPL"}  # only as the title: other licences mention it
     found = {name for name, phrase in PHRASES.items() if re.search(phrase, text, re.IGNORECASE)}
+    if "MIT" in found and "copyright notice and this permission notice" not in text:
+        found = found - {"MIT"} | {"MIT-0"}
     # Clauses and not whole licences: a file may hold BSD texts of both kinds, and then the stricter one counts.
     if "Redistribution and use in source and binary forms" in text:
         found.add("BSD-3-Clause" if re.search(r"endorse or promote products", text) else "BSD-2-Clause")
