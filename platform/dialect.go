@@ -3,85 +3,92 @@
 package platform
 
 import (
+	"bytes"
+	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
-// Dialect is what one family of platforms does differently from the others when its services are called. It is data:
-// nothing in it touches how launches are validated. The zero Dialect, of name "", is the generic one.
+// Dialect is how the services of one product differ from the specification, as data. A dialect decides how services are
+// spoken to, never which algorithm, clock tolerance, audience or key is accepted. It is not changed.
 type Dialect struct {
-	Name string
+	Name string // as in the registration; empty for the specification's own behaviour
 
-	// ScoreGrain is the step between two timestamps of one user and line item; 0: one millisecond. Moodle keeps whole
-	// seconds and refuses a timestamp that is not newer.
-	ScoreGrain time.Duration
+	ProductFamilies []string // product_family_code values that mean this dialect
+	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
+	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
 
-	// TokenExpiredStatuses are the statuses, besides 401, that can mean an expired service token. Sakai and Open edX
-	// answer 403.
-	TokenExpiredStatuses []int
-
-	// RefusedBody is a body that makes a score's status 200 a refusal; empty: none. Moodle answers 200 with "[]" where
-	// PHP cannot send the true status, and nothing at all on success.
-	RefusedBody string
-
-	// HTMLNotFoundIsFailure: a 404 that is a web page is an internal failure of the platform and says nothing about the
-	// line item. A 404 that is JSON does.
-	HTMLNotFoundIsFailure bool
-
-	// OutdatedWords, in the body of a 400, mean "older than what is stored"; empty: no such words are known.
-	OutdatedWords string
-
-	// ThrottleStatus and ThrottleWords are a status besides 429 that means throttling if the body holds the words;
-	// 0: none. Canvas answers 403 "Rate Limit Exceeded".
-	ThrottleStatus int
-	ThrottleWords  string
+	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
+	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
+	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
+	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
+	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
+	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
+	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 }
 
-// dialects is the table. The generic one takes a 403 for an expired service token as well: where a platform is not
-// known, one more request with a fresh token costs little, and a lost score much.
-var dialects = map[string]Dialect{
-	"":       {TokenExpiredStatuses: []int{403}},
-	"canvas": {Name: "canvas", OutdatedWords: "before last updated", ThrottleStatus: 403, ThrottleWords: "Rate Limit Exceeded"},
-	"moodle": {Name: "moodle", ScoreGrain: time.Second, RefusedBody: "[]", HTMLNotFoundIsFailure: true},
+// dialects is the table. The first row is the specification's own behaviour and the default; it takes 403 for an
+// expired service token as well, as Sakai and Open edX mean it: one more request with a fresh token costs little, a lost
+// score much.
+var dialects = []Dialect{
+	{
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "canvas",
+		ProductFamilies:     []string{"canvas"},
+		ServiceHosts:        []string{"instructure.com"},
+		ScoreGrain:          time.Millisecond,
+		OutdatedScoreStatus: []int{409},
+		OutdatedScoreWords:  "before last updated",
+		ThrottledStatus:     []int{403},
+	},
+	{
+		Name:                "moodle",
+		ProductFamilies:     []string{"moodle"},
+		ScoreGrain:          time.Second,
+		OutdatedScoreStatus: []int{409},
+		EmptyListIsRefusal:  true,
+		HTMLNotFoundIsFault: true,
+	},
 }
 
-// DialectOf returns the dialect of a name, as the dialect of a registration or the product_family_code of a launch. A
-// name that is not known gives the generic dialect.
-func DialectOf(name string) Dialect {
-	return dialects[dialectKey(name)]
-}
-
-// IsDialect reports whether a name is in the table. The empty name is.
-func IsDialect(name string) bool {
-	_, ok := dialects[name]
-	return ok
-}
-
-func dialectKey(name string) string {
-	name = strings.ToLower(name)
-	if IsDialect(name) {
-		return name
+// DialectNamed returns the dialect of a name, or of a product_family_code. An unknown one gives the default.
+func DialectNamed(name string) Dialect {
+	for _, dialect := range dialects {
+		if name != "" && (dialect.Name == name || slices.Contains(dialect.ProductFamilies, name)) {
+			return dialect
+		}
 	}
-	return ""
+	return dialects[0]
 }
 
-// Grain returns ScoreGrain, or a millisecond where it is 0.
-func (d Dialect) Grain() time.Duration {
-	return max(d.ScoreGrain, time.Millisecond)
+// DialectNames returns the names that a registration can give.
+func DialectNames() []string {
+	var names []string
+	for _, dialect := range dialects {
+		if dialect.Name != "" {
+			names = append(names, dialect.Name)
+		}
+	}
+	return names
 }
 
 // TokenExpired reports whether a status can mean that the service token is no longer good.
 func (d Dialect) TokenExpired(status int) bool {
-	return status == 401 || slices.Contains(d.TokenExpiredStatuses, status)
+	return status == http.StatusUnauthorized || slices.Contains(d.ExpiredTokenStatus, status)
 }
 
-// Outdated reports whether an answer to a score means that the platform has one that is not older.
-func (d Dialect) Outdated(status int, body []byte) bool {
-	return status == 409 || status == 400 && d.OutdatedWords != "" && strings.Contains(string(body), d.OutdatedWords)
+// OutdatedScore reports whether an answer to a score means that the platform has one that is not older.
+func (d Dialect) OutdatedScore(status int, body []byte) bool {
+	return slices.Contains(d.OutdatedScoreStatus, status) ||
+		status == http.StatusBadRequest && d.OutdatedScoreWords != "" && bytes.Contains(body, []byte(d.OutdatedScoreWords))
 }
 
 // Throttled reports whether an answer asks for fewer requests.
 func (d Dialect) Throttled(status int, body []byte) bool {
-	return status == 429 || d.ThrottleStatus != 0 && status == d.ThrottleStatus && strings.Contains(string(body), d.ThrottleWords)
+	return status == http.StatusTooManyRequests ||
+		slices.Contains(d.ThrottledStatus, status) && bytes.Contains(bytes.ToLower(body), []byte("rate limit exceeded"))
 }

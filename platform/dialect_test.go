@@ -8,23 +8,20 @@ import (
 )
 
 func TestDialectTable(t *testing.T) {
-	for key, dialect := range dialects {
-		if dialect.Name != key || !IsDialect(key) || DialectOf(key).Name != key {
-			t.Errorf("the row %q is named %q", key, dialect.Name)
+	for name, want := range map[string]string{"": "", "canvas": "canvas", "moodle": "moodle", "acme": ""} {
+		if got := DialectNamed(name).Name; got != want {
+			t.Errorf("DialectNamed(%q) = %q, want %q", name, got, want)
 		}
 	}
-	for name, want := range map[string]string{"": "", "canvas": "canvas", "Moodle": "moodle", "acme": "", "moodle ": ""} {
-		if got := DialectOf(name).Name; got != want {
-			t.Errorf("DialectOf(%q) = %q, want %q", name, got, want)
+	for _, dialect := range dialects {
+		if dialect.ScoreGrain < time.Millisecond {
+			t.Errorf("%q has no score grain", dialect.Name)
 		}
-	}
-	if IsDialect("acme") {
-		t.Error("an unknown name is in the table")
 	}
 }
 
 func TestDialectAnswers(t *testing.T) {
-	generic, canvas, moodle := DialectOf(""), DialectOf("canvas"), DialectOf("moodle")
+	generic, canvas, moodle := DialectNamed(""), DialectNamed("canvas"), DialectNamed("moodle")
 	for _, test := range []struct {
 		what string
 		got  bool
@@ -39,16 +36,16 @@ func TestDialectAnswers(t *testing.T) {
 		{"canvas 403 throttles", canvas.Throttled(403, []byte("403 Forbidden (Rate Limit Exceeded)\n")), true},
 		{"canvas 403 otherwise", canvas.Throttled(403, []byte("{}")), false},
 		{"generic 403 with the words", generic.Throttled(403, []byte("Rate Limit Exceeded")), false},
-		{"409 is outdated", moodle.Outdated(409, []byte("[]")), true},
-		{"canvas 400 is outdated", canvas.Outdated(400, []byte("Provided timestamp of x before last updated timestamp of y")), true},
-		{"canvas 400 otherwise", canvas.Outdated(400, []byte("bad")), false},
-		{"generic 400", generic.Outdated(400, []byte("before last updated")), false},
+		{"409 is outdated", moodle.OutdatedScore(409, []byte("[]")), true},
+		{"canvas 400 is outdated", canvas.OutdatedScore(400, []byte("Provided timestamp of x before last updated timestamp of y")), true},
+		{"canvas 400 otherwise", canvas.OutdatedScore(400, []byte("bad")), false},
+		{"generic 400", generic.OutdatedScore(400, []byte("before last updated")), false},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %t", test.what, test.got)
 		}
 	}
-	if generic.Grain() != time.Millisecond || canvas.Grain() != time.Millisecond || moodle.Grain() != time.Second {
+	if generic.ScoreGrain != time.Millisecond || canvas.ScoreGrain != time.Millisecond || moodle.ScoreGrain != time.Second {
 		t.Error("a grain is wrong")
 	}
 }
