@@ -63,7 +63,7 @@ def test_details_are_decoded(server: ScriptedSidecar, sidecar: Sidecar) -> None:
         body="x" * 30_000,
     )
     wait = RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
-    metadata = {"launch_id": "0a" * 16, "first_used_time": "2026-11-23T10:00:00Z"}
+    metadata = {"launch_id": "0a" * 16, "first_used_time": "2026-11-23T10:00:00Z", "request_id": "9f"}
     server.answer = lambda _, context: refuse(
         context, grpc.StatusCode.PERMISSION_DENIED, "NONCE_REPLAYED", page, wait, metadata=metadata
     )
@@ -74,6 +74,7 @@ def test_details_are_decoded(server: ScriptedSidecar, sidecar: Sidecar) -> None:
     assert error.message == "what was compared"
     assert error.metadata == metadata
     assert error.launch_id == "0a" * 16
+    assert error.request_id == "9f"
     assert error.retry_after == 1.5
     assert error.reply == BrowserReply(403, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), "x" * 30_000)
     assert str(error) == "NONCE_REPLAYED: what was compared"
@@ -88,7 +89,7 @@ def test_a_reason_of_a_later_version_is_kept(server: ScriptedSidecar, sidecar: S
     with pytest.raises(LaunchRejected) as caught:
         sidecar.validate_launch(POST)
     assert caught.value.reason == "OF_A_LATER_VERSION"
-    assert caught.value.launch_id == ""
+    assert caught.value.launch_id == caught.value.request_id == ""
 
 
 def test_a_reason_of_another_domain_is_not_ours(server: ScriptedSidecar, sidecar: Sidecar) -> None:

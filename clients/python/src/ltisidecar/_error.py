@@ -58,6 +58,11 @@ class SidecarError(Exception):
         """Launch that the error is about, for NONCE_REPLAYED the one accepted before; empty where none is named."""
         return self.metadata.get("launch_id", "")
 
+    @property
+    def request_id(self) -> str:
+        """What the sidecar's log calls the request; empty where the sidecar did not answer."""
+        return self.metadata.get("request_id", "")
+
     def __str__(self) -> str:
         return f"{self.reason or self.code}: {self.message}"
 
