@@ -37,8 +37,8 @@ from ltisidecar._error import (
 from ltisidecar._launch import Launch, MessageType
 from ltisidecar._sidecar import Sidecar
 
-MAX_REQUEST_BYTES = 256 * 1024
-"""Size of the largest login or launch that is read; the sidecar's own limits are narrower."""
+MAX_REQUEST_BYTES = 192 * 1024
+"""Size of the largest login or launch that is read: what the sidecar takes. A larger one is answered with 413."""
 
 _APOLOGY = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>This tool cannot be opened now</title>
