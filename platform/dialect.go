@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platform
+
+import (
+	"slices"
+	"time"
+)
+
+// Dialect is how the services of one product differ from the specification, as data. A dialect decides how services are
+// spoken to, never which algorithm, clock tolerance, audience or key is accepted. It is not changed.
+type Dialect struct {
+	Name string // as in the registration; empty for the specification's own behaviour
+
+	ProductFamilies []string // product_family_code values that mean this dialect
+	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
+	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
+
+	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
+	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
+	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
+	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
+	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
+	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
+}
+
+// dialects is the table. The first row is the specification's own behaviour and the default.
+var dialects = []Dialect{
+	{
+		ScoreGrain:          time.Millisecond,
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "canvas",
+		ProductFamilies:     []string{"canvas"},
+		ServiceHosts:        []string{"instructure.com"},
+		ScoreGrain:          time.Millisecond,
+		OutdatedScoreStatus: []int{409},
+		ThrottledStatus:     []int{403},
+	},
+	{
+		Name:                "moodle",
+		ProductFamilies:     []string{"moodle"},
+		ScoreGrain:          time.Second,
+		OutdatedScoreStatus: []int{409},
+		EmptyListIsRefusal:  true,
+		HTMLNotFoundIsFault: true,
+	},
+}
+
+// DialectNamed returns the dialect of a name, or of a product_family_code. An unknown one gives the default.
+func DialectNamed(name string) Dialect {
+	for _, dialect := range dialects {
+		if name != "" && (dialect.Name == name || slices.Contains(dialect.ProductFamilies, name)) {
+			return dialect
+		}
+	}
+	return dialects[0]
+}
+
+// DialectNames returns the names that a registration can give.
+func DialectNames() []string {
+	var names []string
+	for _, dialect := range dialects {
+		if dialect.Name != "" {
+			names = append(names, dialect.Name)
+		}
+	}
+	return names
+}
