@@ -35,6 +35,8 @@ export interface BrowserRequest {
   readonly secFetchDest?: string | undefined;
   /** Sec-Fetch-Storage-Access request header. */
   readonly secFetchStorageAccess?: string | undefined;
+  /** Nonce of the tool's own Content-Security-Policy, for tools that must send one with every answer. */
+  readonly cspNonce?: string | undefined;
 }
 
 /** BrowserReply is a complete answer for the browser: send status, headers and body unchanged (`sendBrowserReply`). */
@@ -64,5 +66,6 @@ export function fromBrowserRequest(browser: BrowserRequest): BrowserRequestMessa
     secFetchSite: browser.secFetchSite ?? "",
     secFetchDest: browser.secFetchDest ?? "",
     secFetchStorageAccess: browser.secFetchStorageAccess ?? "",
+    cspNonce: browser.cspNonce ?? "",
   };
 }

@@ -52,7 +52,7 @@ export class Channel {
       : credentials.createInsecure();
   }
 
-  /** unary makes one call and waits for its one answer. Nothing that the sidecar may have seen is sent again. */
+  /** unary makes one call and waits for its one answer. Nothing is sent twice. */
   async unary<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -146,6 +146,9 @@ export class Channel {
   #connect(): Client {
     if (this.#closed) throw new Error("the client of the sidecar is closed");
     return (this.#client ??= new Client(this.address, this.#credentials, {
+      // Nothing is sent twice behind the tool's back: a launch is accepted once.
+      "grpc.enable_retries": 0,
+      // The sidecar is beside the tool: no proxy lies between them.
       "grpc.enable_http_proxy": 0,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": maxReconnectBackoffMs,

@@ -57,37 +57,45 @@ export class LaunchRejected extends LtiSidecarError {
   }
 }
 
-/** ActionRequired (FAILED_PRECONDITION): the operator or the platform must change something. */
-export class ActionRequired extends LtiSidecarError {
+/** PlatformError (FAILED_PRECONDITION): the operator or the platform must change something. */
+export class PlatformError extends LtiSidecarError {
   static {
-    this.prototype.name = "ActionRequired";
+    this.prototype.name = "PlatformError";
   }
 }
 
 /**
- * SidecarUnavailable (UNAVAILABLE, DEADLINE_EXCEEDED): the sidecar, its store or the platform did not answer. Trying again can help,
- * except for validateLaunch, where the user has to open the link again.
+ * Unavailable (UNAVAILABLE, DEADLINE_EXCEEDED): the sidecar, its store or the platform did not answer. Trying again can
+ * help, except for validateLaunch, where the user has to open the link again. `reason` is undefined where the sidecar
+ * itself did not answer.
  */
-export class SidecarUnavailable extends LtiSidecarError {
+export class Unavailable extends LtiSidecarError {
   static {
-    this.prototype.name = "SidecarUnavailable";
+    this.prototype.name = "Unavailable";
   }
 }
 
-/** Throttled (RESOURCE_EXHAUSTED): the platform limits the rate of requests, or a limit of the sidecar is reached. */
-export class Throttled extends LtiSidecarError {
+/** LimitReached (RESOURCE_EXHAUSTED): throttled, or more than a limit allows. Try again only where `retryAfterMs` is set. */
+export class LimitReached extends LtiSidecarError {
   static {
-    this.prototype.name = "Throttled";
+    this.prototype.name = "LimitReached";
+  }
+}
+
+/** RosterIncomplete: a roster's stream ended well, but not with a whole roster. Use nothing of it. */
+export class RosterIncomplete extends LtiSidecarError {
+  static {
+    this.prototype.name = "RosterIncomplete";
   }
 }
 
 const classes: Partial<Record<StatusCode, typeof LtiSidecarError>> = {
   INVALID_ARGUMENT: InvalidRequest,
   PERMISSION_DENIED: LaunchRejected,
-  FAILED_PRECONDITION: ActionRequired,
-  UNAVAILABLE: SidecarUnavailable,
-  DEADLINE_EXCEEDED: SidecarUnavailable,
-  RESOURCE_EXHAUSTED: Throttled,
+  FAILED_PRECONDITION: PlatformError,
+  UNAVAILABLE: Unavailable,
+  DEADLINE_EXCEEDED: Unavailable,
+  RESOURCE_EXHAUSTED: LimitReached,
 };
 
 /** sidecarError makes the error of the class that belongs to `code`. */

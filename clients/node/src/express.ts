@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Router, type NextFunction, type Request, type Response } from "express";
+import type { BrowserReply, BrowserRequest } from "./browser.js";
 import { LtiSidecarError } from "./error.js";
 import { addHeaders, readBrowserRequest, sendBrowserReply } from "./http.js";
 import type { Launch, MessageType } from "./launch.js";
@@ -12,8 +13,8 @@ export interface LtiRoutesOptions {
   /** Client of the sidecar. */
   readonly sidecar: Sidecar;
   /**
-   * Answers an accepted launch, best with `res.redirect(303, ...)` to a page of the same origin. Cookies of the login are already being
-   * deleted in `res`: add headers with `res.append` or `res.cookie`.
+   * Answers an accepted launch, best with `res.redirect(303, ...)` to a page of the same origin. `res` already deletes
+   * the cookies of the login: add cookies with `res.cookie` or `res.append`.
    */
   readonly onLaunch: (launch: Launch, req: Request, res: Response) => unknown;
   /**
@@ -25,6 +26,11 @@ export interface LtiRoutesOptions {
   readonly launchUri?: string | undefined;
   /** Registration name, for routes of one registration. Unset: found by issuer and client id. */
   readonly registration?: string | undefined;
+  /**
+   * Nonce of this answer's Content-Security-Policy, for tools whose middleware must send one with every answer; that
+   * header then stays. Unset: the replies of the sidecar come with their own policy alone.
+   */
+  readonly cspNonce?: ((req: Request, res: Response) => string) | undefined;
   /** Message types that `onLaunch` can serve. Unset: RESOURCE_LINK. */
   readonly acceptMessageTypes?: readonly MessageType[] | undefined;
 }
@@ -34,8 +40,16 @@ export interface LtiRoutesOptions {
  * parser: `app.use("/lti", ltiRoutes({ sidecar, onLaunch }))`. Works with Express 4 and 5.
  */
 export function ltiRoutes(options: LtiRoutesOptions): Router {
-  const { sidecar, onLaunch, onError, launchUri, registration, acceptMessageTypes } = options;
+  const { sidecar, onLaunch, onError, launchUri, registration, acceptMessageTypes, cspNonce } = options;
   const router = Router();
+
+  const read = async (req: Request, res: Response): Promise<BrowserRequest> => {
+    const browser = await readBrowserRequest(req);
+    return cspNonce ? { ...browser, cspNonce: cspNonce(req, res) } : browser;
+  };
+
+  const send = (res: Response, reply: BrowserReply): void =>
+    sendBrowserReply(res, reply, { keepPolicy: cspNonce !== undefined });
 
   const answering =
     (answer: (req: Request, res: Response) => Promise<void>) =>
@@ -52,13 +66,13 @@ export function ltiRoutes(options: LtiRoutesOptions): Router {
     await onError?.(error, req, res);
     if (res.headersSent) return;
     if (!error.reply) throw error;
-    sendBrowserReply(res, error.reply);
+    send(res, error.reply);
   };
 
   const login = answering(async (req, res) => {
-    const browser = await readBrowserRequest(req);
+    const browser = await read(req, res);
     const { reply } = await sidecar.buildAuthRequest(browser, { launchUri, registration });
-    sendBrowserReply(res, reply);
+    send(res, reply);
   });
   router.get("/login", login);
   router.post("/login", login);
@@ -66,9 +80,9 @@ export function ltiRoutes(options: LtiRoutesOptions): Router {
   router.post(
     "/launch",
     answering(async (req, res) => {
-      const browser = await readBrowserRequest(req);
+      const browser = await read(req, res);
       const outcome = await sidecar.validateLaunch(browser, { launchUri, acceptMessageTypes });
-      if (outcome.browserStep) return sendBrowserReply(res, outcome.browserStep);
+      if (outcome.browserStep) return send(res, outcome.browserStep);
       addHeaders(res, outcome.headers);
       await onLaunch(outcome.launch, req, res);
     }),

@@ -45,17 +45,22 @@ export async function readBrowserRequest(req: IncomingMessage): Promise<BrowserR
   };
 }
 
+/** SendOptions are for `sendBrowserReply`. */
+export interface SendOptions {
+  /** True keeps the Content-Security-Policy that the tool has set; the request then had its `cspNonce`. */
+  readonly keepPolicy?: boolean | undefined;
+}
+
 /**
- * sendBrowserReply sends a reply unchanged. Headers that the tool's middleware set before and that would change how the
- * page works in a frame are taken back.
+ * sendBrowserReply sends a reply unchanged. Headers that the tool's middleware has set, and that would keep the page from
+ * working in a frame, are taken back. Cookies of the tool stay.
  */
-export function sendBrowserReply(res: ServerResponse, reply: BrowserReply): void {
-  for (const name of ["X-Frame-Options", "Content-Security-Policy", "Cross-Origin-Opener-Policy"]) {
-    res.removeHeader(name);
-  }
-  for (const { name } of reply.headers) {
-    if (name.toLowerCase() !== "set-cookie") res.removeHeader(name);
-  }
+export function sendBrowserReply(res: ServerResponse, reply: BrowserReply, options: SendOptions = {}): void {
+  const replaced = new Set(reply.headers.map(({ name }) => name.toLowerCase()));
+  replaced.add("x-frame-options").add("cross-origin-opener-policy").add("content-security-policy");
+  replaced.delete("set-cookie");
+  if (options.keepPolicy) replaced.delete("content-security-policy");
+  for (const name of replaced) res.removeHeader(name);
   addHeaders(res, reply.headers);
   res.statusCode = reply.status;
   res.end(reply.body);

@@ -13,6 +13,7 @@ export type {
 export type { CallOptions, TlsOptions } from "./channel.js";
 export type { BrowserReply, BrowserRequest, Header, Parameter } from "./browser.js";
 export { FormError, addHeaders, readBrowserRequest, sendBrowserReply } from "./http.js";
+export type { SendOptions } from "./http.js";
 export type {
   BrowserBinding,
   Context,
@@ -30,12 +31,13 @@ export type { ActivityProgress, DeliveryState, GradingProgress, Score, ScoreDeli
 export type { ListMembersOptions, Member, MemberStatus, Roster, RosterContext } from "./roster.js";
 export type { ServiceToken, ServiceTokenRequest } from "./service_token.js";
 export {
-  ActionRequired,
   InvalidRequest,
   LaunchRejected,
+  LimitReached,
   LtiSidecarError,
-  SidecarUnavailable,
-  Throttled,
+  PlatformError,
+  RosterIncomplete,
+  Unavailable,
 } from "./error.js";
 export type { StatusCode } from "./error.js";
 export { Reason } from "./reason.js";

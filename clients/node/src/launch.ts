@@ -202,11 +202,20 @@ export function toLaunch(m: LaunchMessage): Launch {
     launchTime: m.launchTime ?? new Date(0),
     mentoredUserIds: m.mentoredUserIds,
   });
-  // A printed launch does not show its token.
-  Object.defineProperty(launch, inspect.custom, {
-    value: () => (launch.launchToken ? { ...launch, launchToken: "[redacted]" } : { ...launch }),
-  });
+  Object.defineProperty(launch, inspect.custom, { value: () => withoutSecrets(launch) });
   return launch;
+}
+
+/** withoutSecrets is what a printed launch shows: neither its token nor who the user is, beyond key and id. */
+function withoutSecrets({ launchToken, claimsJson, user, lis, ...launch }: Launch): object {
+  const redacted = "[redacted]";
+  return present({
+    ...launch,
+    launchToken: launchToken && redacted,
+    claimsJson: claimsJson && redacted,
+    user: user && { key: user.key, id: user.id },
+    lis: lis && redacted,
+  });
 }
 
 /** withTexts leaves out the empty texts of a message, which stand for what the platform did not send. */

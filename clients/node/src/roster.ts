@@ -7,7 +7,7 @@ import {
   type RosterEnd,
 } from "./gen/ltisidecar/v1/roster_service.js";
 import type { CallOptions } from "./channel.js";
-import { sidecarError } from "./error.js";
+import { RosterIncomplete } from "./error.js";
 import { nameOf, present, text } from "./presence.js";
 
 /** MemberStatus is a member's standing in the context; DELETED only in differences. */
@@ -115,8 +115,8 @@ export class Roster implements AsyncIterable<Member> {
   }
 }
 
-function broken(what: string): Error {
-  return sidecarError(`the roster ${what}`, "DATA_LOSS");
+function broken(what: string): RosterIncomplete {
+  return new RosterIncomplete(`the roster ${what}`, "DATA_LOSS");
 }
 
 function toRosterContext(m: RosterContextMessage): RosterContext {

@@ -103,11 +103,11 @@ export interface Sidecar {
    */
   checkLaunchToken(launchToken: string, options?: CallOptions): Promise<CheckedLaunch>;
 
-  /** getServiceToken gets a token for calls that the sidecar does not make. Default timeout 15 s. Safe to retry. */
+  /** getServiceToken gets a token for calls that the sidecar does not make. Default timeout 30 s. Safe to retry. */
   getServiceToken(request: ServiceTokenRequest, options?: CallOptions): Promise<ServiceToken>;
 
   /**
-   * postScore sends one score. Default timeout 30 s. Retry after SidecarUnavailable with the same `scoreTime`: a repeat
+   * postScore sends one score. Default timeout 30 s. Retry after Unavailable with the same `scoreTime`: a repeat
    * of the same score is harmless.
    */
   postScore(endpoint: GradeEndpoint, score: Score, options?: CallOptions): Promise<ScoreDelivery>;
@@ -193,7 +193,7 @@ class GrpcSidecar implements Sidecar {
       method,
       { registration, deploymentId, scopes: [...scopes] },
       options,
-      15_000,
+      30_000,
     );
     const expireTime = required(answer.expireTime, "expire_time");
     return new ServiceToken(answer.accessToken, expireTime, answer.scopes, answer.allowedOrigins);

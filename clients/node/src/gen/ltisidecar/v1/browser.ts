@@ -46,6 +46,11 @@ export interface BrowserRequest {
   secFetchDest: string;
   /** Sec-Fetch-Storage-Access request header; empty where none came. */
   secFetchStorageAccess: string;
+  /**
+   * Nonce of the tool's own Content-Security-Policy, for tools that must send one with every answer; empty for none.
+   * It is put on the reply's script. 1 to 128 of A-Z, a-z, 0-9, '+', '/', '=', '-' and '_', else REQUEST_INVALID.
+   */
+  cspNonce: string;
 }
 
 /**
@@ -204,6 +209,7 @@ function createBaseBrowserRequest(): BrowserRequest {
     secFetchSite: "",
     secFetchDest: "",
     secFetchStorageAccess: "",
+    cspNonce: "",
   };
 }
 
@@ -229,6 +235,9 @@ export const BrowserRequest: MessageFns<BrowserRequest> = {
     }
     if (message.secFetchStorageAccess !== "") {
       writer.uint32(58).string(message.secFetchStorageAccess);
+    }
+    if (message.cspNonce !== "") {
+      writer.uint32(66).string(message.cspNonce);
     }
     return writer;
   },
@@ -302,6 +311,14 @@ export const BrowserRequest: MessageFns<BrowserRequest> = {
             message.secFetchStorageAccess = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cspNonce = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -326,6 +343,7 @@ export const BrowserRequest: MessageFns<BrowserRequest> = {
     message.secFetchSite = object.secFetchSite ?? "";
     message.secFetchDest = object.secFetchDest ?? "";
     message.secFetchStorageAccess = object.secFetchStorageAccess ?? "";
+    message.cspNonce = object.cspNonce ?? "";
     return message;
   },
 };
