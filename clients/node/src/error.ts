@@ -75,7 +75,10 @@ export class Unavailable extends LtiSidecarError {
   }
 }
 
-/** LimitReached (RESOURCE_EXHAUSTED): throttled, or more than a limit allows. Try again only where `retryAfterMs` is set. */
+/**
+ * LimitReached (RESOURCE_EXHAUSTED): throttled, or more than a limit allows. Try again only where `retryAfterMs` is
+ * set.
+ */
 export class LimitReached extends LtiSidecarError {
   static {
     this.prototype.name = "LimitReached";

@@ -52,8 +52,8 @@ export interface SendOptions {
 }
 
 /**
- * sendBrowserReply sends a reply unchanged. Headers that the tool's middleware has set, and that would keep the page from
- * working in a frame, are taken back. Cookies of the tool stay.
+ * sendBrowserReply sends a reply unchanged. Headers that the tool's middleware has set, and that would keep the page
+ * from working in a frame, are taken back. Cookies of the tool stay.
  */
 export function sendBrowserReply(res: ServerResponse, reply: BrowserReply, options: SendOptions = {}): void {
   const replaced = new Set(reply.headers.map(({ name }) => name.toLowerCase()));
@@ -80,7 +80,7 @@ async function readForm(req: IncomingMessage): Promise<string> {
   const { rawBody } = req as { rawBody?: unknown };
   if (rawBody instanceof Uint8Array) return new TextDecoder().decode(bounded(rawBody));
   if (req.readableDidRead) {
-    throw new FormError("a body parser has read this form already: mount the LTI routes before express.urlencoded", 500);
+    throw new FormError("a body parser has read this form: mount the LTI routes before express.urlencoded", 500);
   }
   if (Number(req.headers["content-length"] ?? 0) > maxFormBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];

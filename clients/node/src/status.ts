@@ -15,9 +15,9 @@ export interface StatusDetails {
 const domain = "ltisidecar";
 
 /**
- * decodeStatusDetails reads the trailer `grpc-status-details-bin`, a google.rpc.Status. The three messages of google.rpc that the sidecar
- * sends are read field by field here, so that the package needs no copy of their definitions. Details of other types
- * are skipped. Throws where the bytes are no protobuf message.
+ * decodeStatusDetails reads the trailer `grpc-status-details-bin`, a google.rpc.Status. The few messages of google.rpc
+ * that the sidecar sends are read field by field, so that the package needs no copy of their definitions. Details of
+ * other types are skipped. Throws where the bytes are no protobuf message.
  */
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails {
   const details: Mutable<StatusDetails> = { metadata: {} };
