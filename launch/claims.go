@@ -148,7 +148,8 @@ func numericDate(claim string, value jsontext.Value) (time.Time, error) {
 	return time.Unix(int64(seconds), int64(fraction*1e9)), nil
 }
 
-// identifier returns a claim that must be a text of 1 to 255 characters and not blank.
+// identifier returns a claim that must be a text of 1 to 255 characters and not blank. Its errors do not repeat the
+// value, which may name a person.
 func identifier(claim string, value jsontext.Value) (string, error) {
 	if value == nil {
 		return "", missing(claim)
@@ -156,11 +157,11 @@ func identifier(claim string, value jsontext.Value) (string, error) {
 	s, ok := text(value)
 	switch {
 	case !ok:
-		return "", invalid(claim, "it must be a text", string(value))
+		return "", invalid(claim, "it must be a text", "")
 	case strings.TrimSpace(s) == "":
-		return "", invalid(claim, "it must not be empty", s)
+		return "", invalid(claim, "it must not be empty", "")
 	case utf8.RuneCountInString(s) > lti.MaxIDLength:
-		return "", invalid(claim, "it has more than 255 characters", s)
+		return "", invalid(claim, "it has more than 255 characters", "")
 	}
 	return s, nil
 }
