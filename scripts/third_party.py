@@ -85,11 +85,11 @@ def python_packages():
     wanted = {}
     queue = [(Requirement(text), True) for text in tomllib.loads(file.read_text())["project"].get("dependencies", [])]
     while queue:
-        requirement, direct = queue.pop()
+        requirement, direct = queue.pop(0)  # the client's own needs first
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         if name in wanted or requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        wanted[name] = str(requirement.specifier) if direct else "as needed by the above"
+        wanted[name] = ",".join(sorted(map(str, requirement.specifier), reverse=True)) if direct else "as needed by the above"
         queue += [(Requirement(text), False) for text in importlib.metadata.requires(requirement.name) or []]
     for name, version in sorted(wanted.items()):
         metadata = importlib.metadata.metadata(name)
