@@ -52,9 +52,12 @@ def go_modules():
     mains = ["./cmd/..."] if Path("cmd").is_dir() else ["./..."]
     modules = {}
     for goos in ("linux", "darwin", "windows"):
-        out = subprocess.run(
-            ["go", "list", "-deps", "-json=Module", *mains], check=True, stdout=subprocess.PIPE,
-            env={**os.environ, "GOOS": goos, "GOARCH": "amd64", "CGO_ENABLED": "0"}).stdout.decode()
+        listed = subprocess.run(
+            ["go", "list", "-deps", "-json=Module", *mains], stdout=subprocess.PIPE,
+            env={**os.environ, "GOOS": goos, "GOARCH": "amd64", "CGO_ENABLED": "0"})
+        if listed.returncode:
+            sys.exit("go list failed: see above")
+        out = listed.stdout.decode()
         decoder, at = json.JSONDecoder(), 0
         while at < len(out.rstrip()):
             package, at = decoder.raw_decode(out, at)
