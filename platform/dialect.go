@@ -3,6 +3,8 @@
 package platform
 
 import (
+	"bytes"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -20,14 +22,18 @@ type Dialect struct {
 	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
 	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
 	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
+	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 }
 
-// dialects is the table. The first row is the specification's own behaviour and the default.
+// dialects is the table. The first row is the specification's own behaviour and the default; it takes 403 for an
+// expired service token as well, as Sakai and Open edX mean it: one more request with a fresh token costs little, a lost
+// score much.
 var dialects = []Dialect{
 	{
 		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
 	},
 	{
@@ -36,6 +42,7 @@ var dialects = []Dialect{
 		ServiceHosts:        []string{"instructure.com"},
 		ScoreGrain:          time.Millisecond,
 		OutdatedScoreStatus: []int{409},
+		OutdatedScoreWords:  "before last updated",
 		ThrottledStatus:     []int{403},
 	},
 	{
@@ -67,4 +74,21 @@ func DialectNames() []string {
 		}
 	}
 	return names
+}
+
+// TokenExpired reports whether a status can mean that the service token is no longer good.
+func (d Dialect) TokenExpired(status int) bool {
+	return status == http.StatusUnauthorized || slices.Contains(d.ExpiredTokenStatus, status)
+}
+
+// OutdatedScore reports whether an answer to a score means that the platform has one that is not older.
+func (d Dialect) OutdatedScore(status int, body []byte) bool {
+	return slices.Contains(d.OutdatedScoreStatus, status) ||
+		status == http.StatusBadRequest && d.OutdatedScoreWords != "" && bytes.Contains(body, []byte(d.OutdatedScoreWords))
+}
+
+// Throttled reports whether an answer asks for fewer requests.
+func (d Dialect) Throttled(status int, body []byte) bool {
+	return status == http.StatusTooManyRequests ||
+		slices.Contains(d.ThrottledStatus, status) && bytes.Contains(bytes.ToLower(body), []byte("rate limit exceeded"))
 }
