@@ -2,8 +2,8 @@
 // An LTI tool in one file: greets its user by name and role, posts a score, and shows teachers the roster.
 //
 // Its session is the launch token, which the sidecar seals and checks. A cookie carries it to GET /home. Every form
-// carries it too: forms work where the browser blocks cookies, each tab keeps its own launch, and no other site can post
-// them. It is never in a URL, because URLs end up in logs and histories.
+// carries it too: forms work where the browser blocks cookies, each tab keeps its own launch, and no other site can
+// post them. It is never in a URL, because URLs end up in logs and histories.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import express from "express";
@@ -16,9 +16,9 @@ const app = express();
 
 const escape = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-function page(launch, note = "", members = []) {
+function show(res, launch, note = "", members = []) {
   const { user, grades, memberships, launchToken = "", roleSummary: role } = launch;
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Example tool</title>
+  res.set("Cache-Control", "no-store").send(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Example tool</title>
 <h1>Hello ${escape(user ? (user.name ?? "you") : "guest")}</h1>
 <p>You are ${role.instructor ? "a teacher" : role.learner ? "a learner" : "a visitor"}.</p>
 ${note && `<p id="note">${escape(note)}</p>`}
@@ -26,7 +26,7 @@ ${note && `<p id="note">${escape(note)}</p>`}
 <form method="post"><input type="hidden" name="launch_token" value="${escape(launchToken)}">
 ${user && grades?.canPostScore ? '<button formaction="/score">8 of 10</button>' : ""}
 ${memberships && role.instructor ? '<button formaction="/roster">Roster</button>' : ""}
-</form></html>`;
+</form></html>`);
 }
 
 const cookie = (req) => new RegExp(`(?:^|; )${COOKIE}=([^;]+)`).exec(req.headers.cookie ?? "")?.[1];
@@ -36,11 +36,10 @@ const check = async (token) => (await sidecar.checkLaunchToken(String(token || "
 app.use("/lti", ltiRoutes({
   sidecar,
   onLaunch(launch, req, res) {
-    const { browserBinding, launchToken = "" } = launch;
-    if (browserBinding === "PLATFORM_STORAGE" || launchToken === "" || launchToken.length >= 3500) {
-      return res.send(page(launch)); // the browser blocks cookies, or the token does not fit into one
-    }
-    res.cookie(COOKIE, launchToken, { secure: true, httpOnly: true, sameSite: "none", partitioned: true });
+    const { browserBinding, launchToken: token = "" } = launch;
+    const fits = token !== "" && token.length < 3500;
+    if (browserBinding === "PLATFORM_STORAGE" || !fits) return show(res, launch); // no cookie would come back
+    res.cookie(COOKIE, token, { secure: true, httpOnly: true, sameSite: "none", partitioned: true });
     res.redirect(303, "/home"); // so that a reload repeats only GET /home
   },
   async onError(error, req, res) {
@@ -50,31 +49,28 @@ app.use("/lti", ltiRoutes({
   },
 }));
 
-app.use(express.urlencoded({ extended: false }), (req, res, next) => {
-  res.set("Cache-Control", "no-store");
-  next();
-});
+app.use(express.urlencoded({ extended: false }));
 
-app.get("/home", async (req, res) => res.send(page(await check(cookie(req)))));
+app.get("/home", async (req, res) => show(res, await check(cookie(req))));
 
 app.post("/score", async (req, res) => {
   const launch = await check(req.body?.launch_token);
   if (!launch.user || !launch.grades) return res.status(403).send("This launch takes no score.");
-  const score = { userId: launch.user.id, scoreGiven: 8, scoreMaximum: 10 };
-  const { state } = await sidecar.postScore(launch.grades, score);
-  res.send(page(launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`));
+  const { state } = await sidecar.postScore(launch.grades, { userId: launch.user.id, scoreGiven: 8, scoreMaximum: 10 });
+  show(res, launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`);
 });
 
 app.post("/roster", async (req, res) => {
   const launch = await check(req.body?.launch_token);
-  if (!launch.memberships || !launch.roleSummary.instructor) return res.status(403).send("Only teachers see the roster.");
-  res.send(page(launch, "", await sidecar.listMembers(launch.memberships).toArray()));
+  const teacher = launch.memberships && launch.roleSummary.instructor;
+  if (!teacher) return res.status(403).send("Only teachers see the roster.");
+  show(res, launch, "", await sidecar.listMembers(launch.memberships).toArray());
 });
 
 app.use((error, req, res, next) => {
   console.error(error);
   if (error.reply) sendBrowserReply(res, error.reply);
-  else res.status(error.status ?? 502).send("This did not work. Please go back to your course and open the tool again.");
+  else res.status(error.status ?? 502).send("This did not work. Please open the tool again from your course.");
 });
 
 const { TOOL_CERT, TOOL_KEY, TOOL_PORT = "8443" } = process.env;

@@ -113,7 +113,9 @@ async function logIn({ platform, sidecar }: Running): Promise<Login> {
   assert.equal(location.origin + location.pathname, `${platform.issuer}/auth`);
   assert.equal(location.searchParams.get("state"), state);
   assert.equal(location.searchParams.get("redirect_uri"), launchUri);
-  const cookieHeader = header(reply, "set-cookie").map((cookie) => cookie.split(";")[0]).join("; ");
+  const cookieHeader = header(reply, "set-cookie")
+    .map((cookie) => cookie.split(";")[0])
+    .join("; ");
   assert.match(cookieHeader, /__Host-lti-/);
   return { state, nonce: location.searchParams.get("nonce")!, cookieHeader };
 }
@@ -221,10 +223,13 @@ test("real sidecar: a score, a service token and a roster of two pages", real, a
 
   const roster = sidecar.listMembers(memberships);
   const members = await roster.toArray();
-  assert.deepEqual(members.map(({ userId, name, status }) => [userId, name, status]), [
-    ["user-1", "Person 1", "ACTIVE"],
-    ["user-2", "Person 2", "ACTIVE"],
-  ]);
+  assert.deepEqual(
+    members.map(({ userId, name, status }) => [userId, name, status]),
+    [
+      ["user-1", "Person 1", "ACTIVE"],
+      ["user-2", "Person 2", "ACTIVE"],
+    ],
+  );
   assert.equal(members[0]?.userKey, accepted.user?.key);
   assert.equal(roster.memberCount, 2);
   assert.equal(roster.context?.title, "Biology");

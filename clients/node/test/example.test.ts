@@ -14,7 +14,14 @@ import { fileURLToPath } from "node:url";
 import type { Launch } from "../src/gen/ltisidecar/v1/launch.js";
 import type { PostScoreRequest } from "../src/gen/ltisidecar/v1/grade_service.js";
 import { ListMembersResponse } from "../src/gen/ltisidecar/v1/roster_service.js";
-import { errorInfo, launchMessage, Refusal, replyDetail, startScriptedSidecar, type Script } from "./scripted_sidecar.ts";
+import {
+  errorInfo,
+  launchMessage,
+  Refusal,
+  replyDetail,
+  startScriptedSidecar,
+  type Script,
+} from "./scripted_sidecar.ts";
 
 const example = fileURLToPath(new URL("../../../examples/node/", import.meta.url));
 const refusal = (reason: string, metadata: Record<string, string> = {}) =>
@@ -22,7 +29,11 @@ const refusal = (reason: string, metadata: Record<string, string> = {}) =>
     "PERMISSION_DENIED",
     "refused",
     errorInfo(reason, metadata),
-    replyDetail({ status: 403, headers: [{ name: "Content-Type", value: "text/html" }], body: "<p>Please open it again.</p>" }),
+    replyDetail({
+      status: 403,
+      headers: [{ name: "Content-Type", value: "text/html" }],
+      body: "<p>Please open it again.</p>",
+    }),
   );
 
 interface Answer {

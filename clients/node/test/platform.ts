@@ -35,7 +35,9 @@ export async function startPlatform(t: TestContext, directory: string): Promise<
   const key = join(directory, "key.pem");
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key];
-  execFileSync("openssl", ["req", "-x509", ...newKey, "-out", certificate, "-days", "1", ...subject], { stdio: "pipe" });
+  execFileSync("openssl", ["req", "-x509", ...newKey, "-out", certificate, "-days", "1", ...subject], {
+    stdio: "pipe",
+  });
 
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const tokens = new Set<string>();
@@ -61,7 +63,11 @@ export async function startPlatform(t: TestContext, directory: string): Promise<
     const path = req.url ?? "";
     const type = "application/json";
     if (path === "/jwks") {
-      return { status: 200, type, body: { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", alg: "RS256", use: "sig" }] } };
+      return {
+        status: 200,
+        type,
+        body: { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", alg: "RS256", use: "sig" }] },
+      };
     }
     if (path === "/token") return tokenAnswer(new URLSearchParams(body));
     if (!tokens.has(req.headers.authorization?.replace(/^Bearer /, "") ?? "")) return { status: 401, type, body: {} };
@@ -89,11 +95,20 @@ export async function startPlatform(t: TestContext, directory: string): Promise<
     const jwk = platform.toolKeys.find((candidate) => candidate.kid === kid);
     const good =
       jwk !== undefined &&
-      verify("sha256", Buffer.from(`${header}.${payload}`), createPublicKey({ key: jwk, format: "jwk" }), Buffer.from(signature, "base64url"));
+      verify(
+        "sha256",
+        Buffer.from(`${header}.${payload}`),
+        createPublicKey({ key: jwk, format: "jwk" }),
+        Buffer.from(signature, "base64url"),
+      );
     if (!good) return { status: 401, type, body: { error: "invalid_client" } };
     const token = randomUUID();
     tokens.add(token);
-    return { status: 200, type, body: { access_token: token, token_type: "Bearer", expires_in: 3600, scope: form.get("scope") } };
+    return {
+      status: 200,
+      type,
+      body: { access_token: token, token_type: "Bearer", expires_in: 3600, scope: form.get("scope") },
+    };
   }
 
   const platform: Platform = {

@@ -206,7 +206,12 @@ test("a service token is shown only to who asks for it", async (t) => {
   assert.equal(token.accessToken, "very-secret");
   assert.deepEqual(token.scopes, ["a", "b"]);
   assert.deepEqual(token.expireTime, new Date("2026-03-01T11:00:00Z"));
-  for (const shown of [inspect(token, { showHidden: true }), JSON.stringify(token), String(token), inspect({ token })]) {
+  for (const shown of [
+    inspect(token, { showHidden: true }),
+    JSON.stringify(token),
+    String(token),
+    inspect({ token }),
+  ]) {
     assert.match(shown, /redacted/);
     assert.doesNotMatch(shown, /very-secret/);
   }
@@ -234,7 +239,13 @@ test("postScore sends the score, and null clears one", async (t) => {
   );
   const scoreTime = new Date("2026-03-01T10:00:00.123Z");
   assert.deepEqual(
-    await sidecar.postScore(endpoint, { userId: "u", scoreGiven: 0, scoreMaximum: 10, scoreTime, gradingProgress: "PENDING_MANUAL" }),
+    await sidecar.postScore(endpoint, {
+      userId: "u",
+      scoreGiven: 0,
+      scoreMaximum: 10,
+      scoreTime,
+      gradingProgress: "PENDING_MANUAL",
+    }),
     { state: "DELIVERED", sentTime: new Date(1_000) },
   );
   assert.deepEqual(seen[0], {
@@ -445,7 +456,12 @@ test("the address: option, environment, default", (t) => {
 });
 
 test("an address off this machine needs certificates", () => {
-  for (const address of ["sidecar.internal:50051", "10.0.0.1:50051", "dns:///sidecar:50051", "127.0.0.1.evil.example:1"]) {
+  for (const address of [
+    "sidecar.internal:50051",
+    "10.0.0.1:50051",
+    "dns:///sidecar:50051",
+    "127.0.0.1.evil.example:1",
+  ]) {
     assert.throws(() => createSidecar({ address }), TypeError, address);
   }
   for (const address of ["localhost:50051", "[::1]:50051"]) createSidecar({ address }).close();
