@@ -25,6 +25,9 @@ type Dialect struct {
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
+
+	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
+	RosterSetting string // one sentence: what to switch on where the roster cannot be read; empty: not known
 }
 
 // dialects is the table. The first row is the specification's own behaviour and the default; it takes 403 for an
@@ -44,6 +47,8 @@ var dialects = []Dialect{
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "before last updated",
 		ThrottledStatus:     []int{403},
+		GradesSetting:       "In Canvas, switch on the score scope of the developer key, and open the tool from an assignment that has it as its submission type.",
+		RosterSetting:       "In Canvas, switch on the developer key's scope to retrieve user data of the context.",
 	},
 	{
 		Name:                "moodle",
@@ -52,6 +57,8 @@ var dialects = []Dialect{
 		OutdatedScoreStatus: []int{409},
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
+		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
+		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
 	},
 }
 

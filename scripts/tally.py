@@ -2,8 +2,8 @@
 """Counts tests. The first three commands write FILE with lines `passed N`, `failed N`, `skipped NAME: WHY`.
 
     tally.py go FILE < output of `go test -json`    shows a line a package, and whatever a failed test printed
-    tally.py pytest FILE REPORT.xml                 from pytest's --junitxml
-    tally.py node FILE LOG                          from the summary that `node --test` or vitest prints
+    tally.py pytest FILE REPORT.xml NAME            from pytest's --junitxml
+    tally.py node FILE LOG NAME                     from the summary that `node --test` or vitest prints
     tally.py sum FILE...                            prints skips and `N passed, M failed`; exits 1 unless all is well
 """
 
@@ -12,6 +12,12 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+
+def show(name, passed, failed, seconds=None):
+    line = f"{'FAIL' if failed else 'ok  '}  {name:<56} {passed:4d} passed"
+    line += f", {failed} failed" if failed else ""
+    print(line + ("" if seconds is None else f" {seconds:.1f}s"), flush=True)
 
 
 def write(path, passed, failed, skipped=()):
@@ -50,15 +56,14 @@ def count_go(path):
                     skipped.append(f"{package} {name}: {why[1] if why else 'no reason given'}")
             if action == "fail":
                 shown = [text for (owner, name), text in output.items()
-                         if owner == package and (not name or name in bad)]
+                         if owner == package and (name in bad or (owner, name) not in results)]
                 sys.stdout.write("".join("".join(text) for text in [*build.values(), *shown]))
                 build.clear()
                 bad = bad or [package]
             if action == "skip":
                 empty += 1
             else:
-                seconds = event.get("Elapsed", 0)
-                print(f"{'ok  ' if action == 'pass' else 'FAIL'}  {package:<56} {good:4d} passed{f', {len(bad)} failed' if bad else ''} {seconds:.1f}s", flush=True)
+                show(package, good, len(bad), event.get("Elapsed", 0))
             passed, failed = passed + good, failed + len(bad)
             for key in [k for k in output if k[0] == package]:
                 del output[key]
@@ -71,7 +76,7 @@ def count_go(path):
     write(path, passed, failed, skipped)
 
 
-def count_pytest(path, report):
+def count_pytest(path, report, project):
     passed, failed, skipped = 0, 0, []
     for case in ElementTree.parse(report).iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
@@ -81,10 +86,11 @@ def count_pytest(path, report):
             skipped.append(f"{name}: {skip.get('message')}")
         else:
             passed += 1
+    show(project, passed, failed)
     write(path, passed, failed, skipped)
 
 
-def count_node(path, log):
+def count_node(path, log, project):
     text = re.sub(r"\x1b\[[0-9;]*m", "", Path(log).read_text(encoding="utf-8", errors="replace"))
 
     def total(*patterns):
@@ -95,7 +101,8 @@ def count_node(path, log):
     skips = total(r"^\s*(?:#|ℹ) (?:skipped|todo) (\d+)$", r"^\s*Tests\s.*?(\d+) skipped")
     if passed + failed == 0:
         sys.exit(f"{log}: no summary of node --test or vitest in it, or no test ran")
-    write(path, passed, failed, [f"{log}: {skips} tests"] if skips else [])
+    show(project, passed, failed)
+    write(path, passed, failed, [f"{project}: {skips} tests"] if skips else [])
 
 
 def total(paths):

@@ -19,13 +19,21 @@ stage_go() {
 
 build_binaries() { [ ! -d cmd/sidecar ] || scripts/build.sh; }
 
+# quiet PROJECT COMMAND...: runs it there, and shows what it printed only if it fails. The output stays in $cache/log.
+quiet() {
+  local project=$1
+  shift
+  (cd "$project" && "$@") >"$cache/log" 2>&1 || { cat "$cache/log"; return 1; }
+}
+
 stage_python() {
   build_binaries || return
   local project status=0
   for project in clients/python examples/python; do
-    [ -n "$(sources "$project/*test_*.py")" ] || continue
-    (cd $project && "$venv/bin/python" -m pytest -q --color=no --junitxml="$cache/pytest.xml") || status=1
-    python3 scripts/tally.py pytest "$counts/python-$(dirname $project)" "$cache/pytest.xml" || status=1
+    [ -d $project ] && [ -n "$(sources "$project/*test_*.py")" ] || continue
+    rm -f "$cache/pytest.xml"
+    quiet $project "$venv/bin/python" -m pytest -q --color=no --junitxml="$cache/pytest.xml" || status=1
+    python3 scripts/tally.py pytest "$counts/python-$(dirname $project)" "$cache/pytest.xml" $project || status=1
   done
   return $status
 }
@@ -35,8 +43,8 @@ stage_node() {
   local project status=0
   for project in clients/node examples/node; do
     [ -f $project/package.json ] && grep -q '"test":' $project/package.json || continue
-    (cd $project && npm test --silent 2>&1) | tee "$cache/node.log" || status=1
-    python3 scripts/tally.py node "$counts/node-$(dirname $project)" "$cache/node.log" || status=1
+    quiet $project npm test --silent || status=1
+    python3 scripts/tally.py node "$counts/node-$(dirname $project)" "$cache/log" $project || status=1
   done
   return $status
 }

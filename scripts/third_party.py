@@ -52,9 +52,12 @@ def go_modules():
     mains = ["./cmd/..."] if Path("cmd").is_dir() else ["./..."]
     modules = {}
     for goos in ("linux", "darwin", "windows"):
-        out = subprocess.run(
-            ["go", "list", "-deps", "-json=Module", *mains], check=True, stdout=subprocess.PIPE,
-            env={**os.environ, "GOOS": goos, "GOARCH": "amd64", "CGO_ENABLED": "0"}).stdout.decode()
+        listed = subprocess.run(
+            ["go", "list", "-deps", "-json=Module", *mains], stdout=subprocess.PIPE,
+            env={**os.environ, "GOOS": goos, "GOARCH": "amd64", "CGO_ENABLED": "0"})
+        if listed.returncode:
+            sys.exit("go list failed: see above")
+        out = listed.stdout.decode()
         decoder, at = json.JSONDecoder(), 0
         while at < len(out.rstrip()):
             package, at = decoder.raw_decode(out, at)
@@ -85,11 +88,11 @@ def python_packages():
     wanted = {}
     queue = [(Requirement(text), True) for text in tomllib.loads(file.read_text())["project"].get("dependencies", [])]
     while queue:
-        requirement, direct = queue.pop()
+        requirement, direct = queue.pop(0)  # the client's own needs first
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         if name in wanted or requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        wanted[name] = str(requirement.specifier) if direct else "as needed by the above"
+        wanted[name] = ",".join(sorted(map(str, requirement.specifier), reverse=True)) if direct else "as needed by the above"
         queue += [(Requirement(text), False) for text in importlib.metadata.requires(requirement.name) or []]
     for name, version in sorted(wanted.items()):
         metadata = importlib.metadata.metadata(name)

@@ -47,7 +47,7 @@ func (s *Source) ask(asked request) (*grant, *lti.Error) {
 		"client_assertion":      {assertion},
 		"scope":                 {strings.Join(asked.scopes, " ")},
 	}
-	answer, err := s.config.Sender.Do(s.base, outbound.Request{
+	answer, err := s.config.HTTP.Do(s.base, outbound.Request{
 		Method: http.MethodPost,
 		URI:    registration.TokenURI,
 		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}},

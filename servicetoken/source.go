@@ -46,7 +46,7 @@ type Token = platform.ServiceToken
 // Config configures a Source.
 type Config struct {
 	Signer    Signer           // required
-	Sender    Sender           // required
+	HTTP      Sender           // required
 	MaxTokens int              // tokens kept, the least recently used go first; 0: DefaultMaxTokens
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // for jti; nil: crypto/rand
@@ -84,8 +84,8 @@ type fetch struct {
 // New returns a Source that holds no token.
 func New(config Config) (*Source, error) {
 	switch {
-	case config.Signer == nil || config.Sender == nil:
-		return nil, errors.New("servicetoken: a Source needs a Signer and a Sender")
+	case config.Signer == nil || config.HTTP == nil:
+		return nil, errors.New("servicetoken: a Source needs HTTP and a Signer")
 	case config.MaxTokens < 0:
 		return nil, errors.New("servicetoken: MaxTokens is not negative")
 	}

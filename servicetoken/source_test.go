@@ -90,7 +90,7 @@ func newTokenPlatform(t *testing.T) *tokenPlatform {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	p.source, err = New(Config{Signer: signingKey(), Sender: client, Now: p.clock})
+	p.source, err = New(Config{Signer: signingKey(), HTTP: client, Now: p.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

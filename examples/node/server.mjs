@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An LTI tool in one file: greets its user by name and role, posts a score, and shows teachers the roster.
 //
-// Its session is the launch token, which the sidecar seals and checks. A cookie carries it to GET /home. Every form
-// carries it too: forms work where the browser blocks cookies, each tab keeps its own launch, and no other site can
-// post them. It is never in a URL, because URLs end up in logs and histories.
+// Its session is the launch token, which the sidecar seals and checks: in a cookie for GET /home, and in every form,
+// which works where the browser blocks cookies, keeps tabs apart, and no other site can post. It is never in a URL.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import express from "express";
@@ -11,22 +10,22 @@ import { createSidecar, Reason, sendBrowserReply } from "ltisidecar";
 import { ltiRoutes } from "ltisidecar/express";
 
 const COOKIE = "__Host-lti-launch";
+const SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly";
 const sidecar = createSidecar(); // at LTISIDECAR_ADDRESS
 const app = express();
-
 const escape = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 function show(res, launch, note = "", members = []) {
   const { user, grades, memberships, launchToken = "", roleSummary: role } = launch;
-  res.set("Cache-Control", "no-store").send(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Example tool</title>
-<h1>Hello ${escape(user ? (user.name ?? "you") : "guest")}</h1>
+  res.set("Cache-Control", "no-store").send(`<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Example tool</title><h1>Hello ${escape(user ? (user.name ?? "you") : "guest")}</h1>
 <p>You are ${role.instructor ? "a teacher" : role.learner ? "a learner" : "a visitor"}.</p>
 ${note && `<p id="note">${escape(note)}</p>`}
 <ul id="roster">${members.map((member) => `<li>${escape(member.name ?? member.userId)}</li>`).join("")}</ul>
 <form method="post"><input type="hidden" name="launch_token" value="${escape(launchToken)}">
 ${user && grades?.canPostScore ? '<button formaction="/score">8 of 10</button>' : ""}
 ${memberships && role.instructor ? '<button formaction="/roster">Roster</button>' : ""}
-</form></html>`);
+${role.instructor ? '<button formaction="/token">Service token</button>' : ""}</form></html>`);
 }
 
 const cookie = (req) => new RegExp(`(?:^|; )${COOKIE}=([^;]+)`).exec(req.headers.cookie ?? "")?.[1];
@@ -50,23 +49,21 @@ app.use("/lti", ltiRoutes({
 }));
 
 app.use(express.urlencoded({ extended: false }));
-
 app.get("/home", async (req, res) => show(res, await check(cookie(req))));
-
-app.post("/score", async (req, res) => {
+app.post("/:action", async (req, res) => {
   const launch = await check(req.body?.launch_token);
-  if (!launch.user || !launch.grades) return res.status(403).send("This launch takes no score.");
-  const { state } = await sidecar.postScore(launch.grades, { userId: launch.user.id, scoreGiven: 8, scoreMaximum: 10 });
-  show(res, launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`);
+  const { user, grades, memberships, registration, deploymentId, roleSummary } = launch;
+  const teacher = roleSummary.instructor;
+  if (req.params.action === "score" && user && grades) {
+    const { state } = await sidecar.postScore(grades, { userId: user.id, scoreGiven: 8, scoreMaximum: 10 });
+    show(res, launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`);
+  } else if (req.params.action === "roster" && memberships && teacher) {
+    show(res, launch, "", await sidecar.listMembers(memberships).toArray());
+  } else if (req.params.action === "token" && teacher) { // for calls to the platform that the sidecar does not make
+    const { expireTime } = await sidecar.getServiceToken({ registration, deploymentId, scopes: [SCOPE] });
+    show(res, launch, `A service token is good until ${expireTime.toISOString().slice(11, 16)} UTC.`);
+  } else res.status(403).send("This launch does not offer that.");
 });
-
-app.post("/roster", async (req, res) => {
-  const launch = await check(req.body?.launch_token);
-  const teacher = launch.memberships && launch.roleSummary.instructor;
-  if (!teacher) return res.status(403).send("Only teachers see the roster.");
-  show(res, launch, "", await sidecar.listMembers(launch.memberships).toArray());
-});
-
 app.use((error, req, res, next) => {
   console.error(error);
   if (error.reply) sendBrowserReply(res, error.reply);

@@ -131,6 +131,26 @@ test("with cookies: launch, greeting, score, roster", async (t) => {
   assert.match(roster.body, /<ul id="roster"><li>Ada &#60;Lovelace&#62;<\/li><li>user-2<\/li><\/ul>/);
 });
 
+test("a service token is got for teachers, and not shown", async (t) => {
+  let asked: unknown;
+  const script: Script = {
+    getServiceToken(request) {
+      asked = request;
+      const expireTime = new Date("2026-03-01T11:07:00Z");
+      return { accessToken: "very-secret", expireTime, scopes: request.scopes, allowedOrigins: [] };
+    },
+  };
+  const go = await startExample(t, { ...holding(launchMessage()), ...script });
+  const answer = await go("POST", "/token", { launch_token: "launch-token-1" });
+  assert.match(answer.body, /good until 11:07 UTC/);
+  assert.doesNotMatch(answer.body, /very-secret/);
+  assert.deepEqual(asked, {
+    registration: "canvas",
+    deploymentId: "deployment-1",
+    scopes: ["https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"],
+  });
+});
+
 test("without cookies the launch itself answers the page", async (t) => {
   const go = await startExample(t, holding(launchMessage({ browserBinding: 3 })));
   const launched = await go("POST", "/lti/launch", { id_token: "t", state: "s" });
@@ -153,9 +173,11 @@ test("a cookie alone posts nothing: another site could have made the browser sen
   }
 });
 
-test("learners do not get the roster", async (t) => {
+test("learners get neither the roster nor a service token", async (t) => {
   const go = await startExample(t, holding(launchMessage({ roleSummary: { learner: true } })));
-  assert.equal((await go("POST", "/roster", { launch_token: "launch-token-1" })).status, 403);
+  for (const path of ["/roster", "/token", "/nothing"]) {
+    assert.equal((await go("POST", path, { launch_token: "launch-token-1" })).status, 403, path);
+  }
 });
 
 test("a launch posted again goes home where this browser holds it, else to the page of the sidecar", async (t) => {
