@@ -15,15 +15,17 @@ const sidecar = createSidecar(); // at LTISIDECAR_ADDRESS
 const app = express();
 const escape = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-function page(launch, note = "", members = []) {
+function show(res, launch, note = "", members = []) {
   const { user, grades, memberships, launchToken = "", roleSummary: role } = launch;
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Example tool</title><h1>Hello ${escape(user ? (user.name ?? "you") : "guest")}</h1>
-<p>You are ${role.instructor ? "a teacher" : role.learner ? "a learner" : "a visitor"}.</p>${note && `<p id="note">${escape(note)}</p>`}
+  res.set("Cache-Control", "no-store").send(`<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Example tool</title><h1>Hello ${escape(user ? (user.name ?? "you") : "guest")}</h1>
+<p>You are ${role.instructor ? "a teacher" : role.learner ? "a learner" : "a visitor"}.</p>
+${note && `<p id="note">${escape(note)}</p>`}
 <ul id="roster">${members.map((member) => `<li>${escape(member.name ?? member.userId)}</li>`).join("")}</ul>
 <form method="post"><input type="hidden" name="launch_token" value="${escape(launchToken)}">
 ${user && grades?.canPostScore ? '<button formaction="/score">8 of 10</button>' : ""}
 ${memberships && role.instructor ? '<button formaction="/roster">Roster</button>' : ""}
-${role.instructor ? '<button formaction="/token">Service token</button>' : ""}</form></html>`;
+${role.instructor ? '<button formaction="/token">Service token</button>' : ""}</form></html>`);
 }
 
 const cookie = (req) => new RegExp(`(?:^|; )${COOKIE}=([^;]+)`).exec(req.headers.cookie ?? "")?.[1];
@@ -33,11 +35,10 @@ const check = async (token) => (await sidecar.checkLaunchToken(String(token || "
 app.use("/lti", ltiRoutes({
   sidecar,
   onLaunch(launch, req, res) {
-    const { browserBinding, launchToken = "" } = launch;
-    if (browserBinding === "PLATFORM_STORAGE" || launchToken === "" || launchToken.length >= 3500) {
-      return res.send(page(launch)); // the browser blocks cookies, or the token does not fit into one
-    }
-    res.cookie(COOKIE, launchToken, { secure: true, httpOnly: true, sameSite: "none", partitioned: true });
+    const { browserBinding, launchToken: token = "" } = launch;
+    const fits = token !== "" && token.length < 3500;
+    if (browserBinding === "PLATFORM_STORAGE" || !fits) return show(res, launch); // no cookie would come back
+    res.cookie(COOKIE, token, { secure: true, httpOnly: true, sameSite: "none", partitioned: true });
     res.redirect(303, "/home"); // so that a reload repeats only GET /home
   },
   async onError(error, req, res) {
@@ -47,30 +48,26 @@ app.use("/lti", ltiRoutes({
   },
 }));
 
-app.use(express.urlencoded({ extended: false }), (req, res, next) => {
-  res.set("Cache-Control", "no-store");
-  next();
-});
-
-app.get("/home", async (req, res) => res.send(page(await check(cookie(req)))));
-app.post("/:action", async (req, res, next) => {
+app.use(express.urlencoded({ extended: false }));
+app.get("/home", async (req, res) => show(res, await check(cookie(req))));
+app.post("/:action", async (req, res) => {
   const launch = await check(req.body?.launch_token);
   const { user, grades, memberships, registration, deploymentId, roleSummary } = launch;
   const teacher = roleSummary.instructor;
   if (req.params.action === "score" && user && grades) {
     const { state } = await sidecar.postScore(grades, { userId: user.id, scoreGiven: 8, scoreMaximum: 10 });
-    res.send(page(launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`));
+    show(res, launch, `Your score of 8 of 10 is ${state.toLowerCase()}.`);
   } else if (req.params.action === "roster" && memberships && teacher) {
-    res.send(page(launch, "", await sidecar.listMembers(memberships).toArray()));
+    show(res, launch, "", await sidecar.listMembers(memberships).toArray());
   } else if (req.params.action === "token" && teacher) { // for calls to the platform that the sidecar does not make
     const { expireTime } = await sidecar.getServiceToken({ registration, deploymentId, scopes: [SCOPE] });
-    res.send(page(launch, `A service token is good until ${expireTime.toISOString().slice(11, 16)} UTC.`));
-  } else next();
+    show(res, launch, `A service token is good until ${expireTime.toISOString().slice(11, 16)} UTC.`);
+  } else res.status(403).send("This launch does not offer that.");
 });
 app.use((error, req, res, next) => {
   console.error(error);
   if (error.reply) sendBrowserReply(res, error.reply);
-  else res.status(error.status ?? 502).send("This did not work. Please go back to your course and open the tool again.");
+  else res.status(error.status ?? 502).send("This did not work. Please open the tool again from your course.");
 });
 
 const { TOOL_CERT, TOOL_KEY, TOOL_PORT = "8443" } = process.env;

@@ -11,3 +11,4 @@ for (const project of ["tsconfig.json", "tsconfig.cjs.json"]) {
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');
 cpSync("../../proto", "dist/proto", { recursive: true, filter: (path) => !path.endsWith(".go") });
+cpSync("../../LICENSE", "dist/LICENSE");

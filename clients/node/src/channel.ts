@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Client, credentials, type ChannelCredentials, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ChannelCredentials, type ServiceError } from "@grpc/grpc-js";
 import { fromServiceError, sidecarError } from "./error.js";
 
 /** CallOptions bound one call. */
@@ -8,6 +8,8 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
   /** Signal that cancels the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** True waits within the timeout for a sidecar that is not there yet. Unset: such a call fails at once. */
+  readonly waitForReady?: boolean | undefined;
 }
 
 /** TlsOptions are the certificates for a sidecar on another host, in PEM. */
@@ -70,6 +72,7 @@ export class Channel {
           method.requestSerialize,
           method.responseDeserialize,
           request,
+          metadata(options),
           { deadline: Date.now() + timeoutMs },
           (error: ServiceError | null, response?: Response) => {
             if (error) reject(error);
@@ -104,6 +107,7 @@ export class Channel {
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      metadata(options),
     );
     // Errors reach the loop below through the iterator; this one is for those after it was left.
     call.on("error", () => undefined);
@@ -155,6 +159,10 @@ export class Channel {
       "grpc.service_config_disable_resolution": 1,
     }));
   }
+}
+
+function metadata({ waitForReady = false }: CallOptions): Metadata {
+  return new Metadata({ waitForReady });
 }
 
 function isLocal(address: string): boolean {

@@ -15,7 +15,10 @@ async function refusedWith(t: TestContext, refusal: Refusal): Promise<LtiSidecar
   });
   const sidecar = createSidecar({ address: server.address });
   t.after(() => sidecar.close());
-  const error = await sidecar.checkLaunchToken("t").then(() => assert.fail("it was accepted"), (e: unknown) => e);
+  const error = await sidecar.checkLaunchToken("t").then(
+    () => assert.fail("it was accepted"),
+    (e: unknown) => e,
+  );
   assert.ok(error instanceof LtiSidecarError, inspect(error));
   return error;
 }
@@ -43,7 +46,11 @@ test("an error carries reason, values, wait and page", async (t) => {
   assert.equal(error.message, "launch 0f was accepted before");
   assert.equal(error.launchId, "0f");
   assert.equal(error.retryAfterMs, 1_501);
-  assert.deepEqual(error.metadata, { registration: "canvas", launch_id: "0f", first_used_time: "2026-03-01T10:00:00Z" });
+  assert.deepEqual(error.metadata, {
+    registration: "canvas",
+    launch_id: "0f",
+    first_used_time: "2026-03-01T10:00:00Z",
+  });
   assert.deepEqual(error.reply, reply);
   const printed = inspect(error);
   assert.match(printed, /LaunchRejected: launch 0f/);
@@ -73,7 +80,10 @@ for (const [code, name] of [
 }
 
 test("a reason of another domain is not ours", async (t) => {
-  const error = await refusedWith(t, new Refusal("UNAVAILABLE", "no", errorInfo("NONCE_REPLAYED", { launch_id: "x" }, "proxy")));
+  const error = await refusedWith(
+    t,
+    new Refusal("UNAVAILABLE", "no", errorInfo("NONCE_REPLAYED", { launch_id: "x" }, "proxy")),
+  );
   assert.equal(error.reason, undefined);
   assert.deepEqual(error.metadata, {});
 });

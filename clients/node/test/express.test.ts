@@ -8,7 +8,14 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { createSidecar, LtiSidecarError } from "ltisidecar";
 import { ltiRoutes, type LtiRoutesOptions } from "ltisidecar/express";
 import type { BrowserRequest } from "../src/gen/ltisidecar/v1/browser.js";
-import { errorInfo, launchMessage, Refusal, replyDetail, startScriptedSidecar, type Script } from "./scripted_sidecar.ts";
+import {
+  errorInfo,
+  launchMessage,
+  Refusal,
+  replyDetail,
+  startScriptedSidecar,
+  type Script,
+} from "./scripted_sidecar.ts";
 
 async function tool(
   t: TestContext,
@@ -20,7 +27,10 @@ async function tool(
   const sidecar = createSidecar({ address: server.address });
   const app = express();
   prepare(app);
-  app.use("/lti", ltiRoutes({ sidecar, onLaunch: (launch, _, res) => res.redirect(303, `/home/${launch.launchId}`), ...options }));
+  app.use(
+    "/lti",
+    ltiRoutes({ sidecar, onLaunch: (launch, _, res) => res.redirect(303, `/home/${launch.launchId}`), ...options }),
+  );
   const failures: unknown[] = [];
   app.use((error: { status?: number }, _req: Request, res: Response, _next: NextFunction) => {
     failures.push(error);
@@ -88,18 +98,22 @@ test("login by GET and by POST", async (t) => {
 
 test("an accepted launch: the headers go on the tool's own answer", async (t) => {
   const deletion = "__Host-lti-1=; Path=/; Secure; Max-Age=0";
-  const { server, go } = await tool(t, {
-    validateLaunch: ({ browser }) => {
-      assert.equal(browser?.cookieHeader, "__Host-lti-1=a");
-      return {
-        outcome: { $case: "launch", value: launchMessage({ launchId: "0f" }) },
-        headers: [
-          { name: "Set-Cookie", value: deletion },
-          { name: "Cache-Control", value: "no-store" },
-        ],
-      };
+  const { server, go } = await tool(
+    t,
+    {
+      validateLaunch: ({ browser }) => {
+        assert.equal(browser?.cookieHeader, "__Host-lti-1=a");
+        return {
+          outcome: { $case: "launch", value: launchMessage({ launchId: "0f" }) },
+          headers: [
+            { name: "Set-Cookie", value: deletion },
+            { name: "Cache-Control", value: "no-store" },
+          ],
+        };
+      },
     },
-  }, { onLaunch: (launch, _, res) => void res.cookie("app", "1").redirect(303, `/home/${launch.launchId}`) });
+    { onLaunch: (launch, _, res) => void res.cookie("app", "1").redirect(303, `/home/${launch.launchId}`) },
+  );
   const answer = await go("/lti/launch", { id_token: "t", state: "s" }, { cookie: "__Host-lti-1=a" });
   assert.equal(answer.status, 303);
   assert.equal(answer.headers.get("location"), "/home/0f");
@@ -132,7 +146,10 @@ test("a refusal shows the sidecar's page; onError sees it, and may answer instea
   const page = await plain.go("/lti/launch", { id_token: "t" });
   assert.equal(page.status, 403);
   assert.equal(await page.text(), refusalPage.body);
-  assert.deepEqual(seen.map(({ reason, launchId }) => [reason, launchId]), [["NONCE_REPLAYED", "0f"]]);
+  assert.deepEqual(
+    seen.map(({ reason, launchId }) => [reason, launchId]),
+    [["NONCE_REPLAYED", "0f"]],
+  );
   assert.deepEqual(plain.failures, []);
 
   const own = await tool(t, script, { onError: async (_error, _req, res) => res.redirect(303, "/home") });
@@ -142,21 +159,41 @@ test("a refusal shows the sidecar's page; onError sees it, and may answer instea
 });
 
 test("what has no page goes to the app's error handler", async (t) => {
-  const { go, failures, server } = await tool(t, { getToolKeySet: () => { throw new Refusal("INTERNAL", "defect"); } });
+  const { go, failures, server } = await tool(t, {
+    getToolKeySet: () => {
+      throw new Refusal("INTERNAL", "defect");
+    },
+  });
   assert.equal((await go("/lti/jwks")).status, 500);
   server.stop();
   assert.equal((await go("/lti/login")).status, 500);
-  assert.deepEqual(failures.map((error) => (error as LtiSidecarError).code), ["INTERNAL", "UNAVAILABLE"]);
+  assert.deepEqual(
+    failures.map((error) => (error as LtiSidecarError).code),
+    ["INTERNAL", "UNAVAILABLE"],
+  );
 });
 
 test("an error of onLaunch or of onError is the app's", async (t) => {
   const bug = new Error("bug");
-  const accepted: Script["validateLaunch"] = () => ({ outcome: { $case: "launch", value: launchMessage() }, headers: [] });
+  const accepted: Script["validateLaunch"] = () => ({
+    outcome: { $case: "launch", value: launchMessage() },
+    headers: [],
+  });
   const one = await tool(t, { validateLaunch: accepted }, { onLaunch: () => Promise.reject(bug) });
   assert.equal((await one.go("/lti/launch", { a: "b" })).status, 500);
   assert.deepEqual(one.failures, [bug]);
-  const refusing: Script["validateLaunch"] = () => { throw replayed(); };
-  const two = await tool(t, { validateLaunch: refusing }, { onError: () => { throw bug; } });
+  const refusing: Script["validateLaunch"] = () => {
+    throw replayed();
+  };
+  const two = await tool(
+    t,
+    { validateLaunch: refusing },
+    {
+      onError: () => {
+        throw bug;
+      },
+    },
+  );
   assert.equal((await two.go("/lti/launch", { a: "b" })).status, 500);
   assert.deepEqual(two.failures, [bug]);
 });
@@ -193,7 +230,11 @@ test("a tool with its own policy passes its nonce, and keeps the policy", async 
 
 test("jwks", async (t) => {
   const { go } = await tool(t, {
-    getToolKeySet: () => ({ jwks: '{"keys":[]}', contentType: "application/jwk-set+json", cacheLifetime: { seconds: 300, nanos: 0 } }),
+    getToolKeySet: () => ({
+      jwks: '{"keys":[]}',
+      contentType: "application/jwk-set+json",
+      cacheLifetime: { seconds: 300, nanos: 0 },
+    }),
   });
   const answer = await go("/lti/jwks");
   assert.equal(answer.headers.get("content-type"), "application/jwk-set+json");

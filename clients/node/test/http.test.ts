@@ -22,7 +22,12 @@ async function serve(t: TestContext, listener: RequestListener): Promise<number>
 async function relayed(
   t: TestContext,
   path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer; prepare?: (req: IncomingMessage) => Promise<void> } = {},
+  options: {
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+    prepare?: (req: IncomingMessage) => Promise<void>;
+  } = {},
 ): Promise<BrowserRequest> {
   let outcome: Promise<BrowserRequest> | undefined;
   const port = await serve(t, async (req, res) => {
@@ -42,7 +47,12 @@ async function relayed(
 
 test("parameters of query and form, in order, repeats kept, decoded", async (t) => {
   const browser = await relayed(t, "/lti/launch?iss=https%3A%2F%2Fa.example&x=1&x=2?", {
-    headers: { "content-type": `${form}; charset=UTF-8`, cookie: "a=b; c=d", origin: "null", "sec-fetch-dest": "iframe" },
+    headers: {
+      "content-type": `${form}; charset=UTF-8`,
+      cookie: "a=b; c=d",
+      origin: "null",
+      "sec-fetch-dest": "iframe",
+    },
     body: "x=3&name=Zo%C3%AB+M&empty=&bare&z=%ff",
   });
   assert.deepEqual(
@@ -82,10 +92,13 @@ test("one parameter more than the sidecar takes is relayed, so that it refuses; 
 
 test("a form that is too large is refused, announced or not", async (t) => {
   const body = Buffer.alloc(256 * 1024 + 1, "a");
-  await assert.rejects(relayed(t, "/", { headers: { "content-type": form, "content-length": String(body.length) }, body }), {
-    name: "FormError",
-    status: 413,
-  });
+  await assert.rejects(
+    relayed(t, "/", { headers: { "content-type": form, "content-length": String(body.length) }, body }),
+    {
+      name: "FormError",
+      status: 413,
+    },
+  );
   await assert.rejects(relayed(t, "/", { headers: { "content-type": form, "transfer-encoding": "chunked" }, body }), {
     name: "FormError",
     status: 413,
@@ -114,14 +127,21 @@ test("a form that a body parser has read is an error, unless its bytes were kept
   assert.deepEqual(kept.parameters, [{ name: "a", value: "1" }]);
 });
 
-async function rawAnswer(t: TestContext, listener: RequestListener): Promise<{ headers: [string, string][]; body: string; status: number }> {
+async function rawAnswer(
+  t: TestContext,
+  listener: RequestListener,
+): Promise<{ headers: [string, string][]; body: string; status: number }> {
   const port = await serve(t, listener);
   const [res] = (await once(request({ port, path: "/" }).end(), "response")) as [IncomingMessage];
   let body = "";
   for await (const chunk of res.setEncoding("utf8")) body += chunk;
   const headers: [string, string][] = [];
   for (let i = 0; i < res.rawHeaders.length; i += 2) headers.push([res.rawHeaders[i]!, res.rawHeaders[i + 1]!]);
-  return { headers: headers.filter(([name]) => !/^(date|connection|keep-alive)$/i.test(name)), body, status: res.statusCode! };
+  return {
+    headers: headers.filter(([name]) => !/^(date|connection|keep-alive)$/i.test(name)),
+    body,
+    status: res.statusCode!,
+  };
 }
 
 const reply = {

@@ -10,7 +10,11 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, Server, ServerCredentials, status, type ServiceDefinition } from "@grpc/grpc-js";
 import type { ServerWritableStream, UntypedHandleCall, sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import { BrowserReply } from "../src/gen/ltisidecar/v1/browser.js";
-import { GradeServiceService, type PostScoreRequest, type PostScoreResponse } from "../src/gen/ltisidecar/v1/grade_service.js";
+import {
+  GradeServiceService,
+  type PostScoreRequest,
+  type PostScoreResponse,
+} from "../src/gen/ltisidecar/v1/grade_service.js";
 import { KeyServiceService, type GetToolKeySetResponse } from "../src/gen/ltisidecar/v1/key_service.js";
 import { Launch } from "../src/gen/ltisidecar/v1/launch.js";
 import {
@@ -33,7 +37,10 @@ import {
   type GetServiceTokenResponse,
 } from "../src/gen/ltisidecar/v1/token_service.js";
 
-type Answer<Request, Response> = (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>;
+type Answer<Request, Response> = (
+  request: Request,
+  call: ServerUnaryCall<Request, Response>,
+) => Response | Promise<Response>;
 
 /** Script has an answer for each RPC that a test calls. Throw a Refusal for an error status. */
 export interface Script {
@@ -148,7 +155,10 @@ export async function startScriptedSidecar(
   let front: NetServer | undefined;
   const pass = (from: Socket) => {
     const to = connect(inner);
-    for (const [socket, other] of [[from, to], [to, from]] as const) {
+    for (const [socket, other] of [
+      [from, to],
+      [to, from],
+    ] as const) {
       sockets.add(socket);
       socket.on("error", () => undefined).on("close", () => (sockets.delete(socket), other.destroy()));
       socket.pipe(other);

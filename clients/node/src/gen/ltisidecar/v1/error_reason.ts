@@ -143,7 +143,7 @@ export const ErrorReason = {
   STORE_UNAVAILABLE: 61,
   /** DEADLINE_EXCEEDED - The caller's deadline passed first. Code DEADLINE_EXCEEDED. */
   DEADLINE_EXCEEDED: 62,
-  /** CANCELED - The caller went away. Code CANCELED. */
+  /** CANCELED - The caller went away. Code CANCELLED. */
   CANCELED: 63,
   /** PLATFORM_THROTTLED - The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status. */
   PLATFORM_THROTTLED: 64,
