@@ -80,9 +80,14 @@ environment() {
 # The client in an environment with everything its tests and the example need.
 files=(scripts/requirements.txt)
 wanted=(-r scripts/requirements.txt)
-for file in clients/python/requirements-test.txt examples/python/requirements.txt; do
-  [ ! -f $file ] || { files+=($file) && wanted+=(-r $file); }
-done
+if [ -f clients/python/requirements-test.txt ]; then
+  files+=(clients/python/requirements-test.txt)
+  wanted+=(-r clients/python/requirements-test.txt)
+fi
+# The example's own list names the client by a path relative to the example; here the client is installed below.
+grep -v '^\.\./' examples/python/requirements.txt >"$cache/example-requirements.txt"
+files+=("$cache/example-requirements.txt")
+wanted+=(-r "$cache/example-requirements.txt")
 if [ -f clients/python/pyproject.toml ]; then
   files+=(clients/python/pyproject.toml)
   extras=$(python3 -c 'import tomllib

@@ -146,12 +146,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 	if err != nil {
 		return nil, err
 	}
-	nonces, err := badgerstore.Open(badgerstore.Config{
-		Directory: filepath.Join(config.DataDir, "nonces"),
-		InMemory:  config.Nonce.Store == "memory",
-		Instance:  instance,
-		Logger:    logger,
-	})
+	nonceConfig := badgerstore.Config{Instance: instance, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	if !nonceConfig.InMemory {
+		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
+	}
+	nonces, err := badgerstore.Open(nonceConfig)
 	if err != nil {
 		return nil, err
 	}
