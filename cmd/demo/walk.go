@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -53,8 +54,11 @@ func (d *demo) walk(ctx context.Context, t *tool, platform string) error {
 	if err := d.show(ctx, t, platform, "ListMembers"); err != nil {
 		return err
 	}
-	fmt.Printf("demo: %s %s roster of %d people on the tool's page, score in the platform's grade book\n", t.name, platform, strings.Count(page, "<li>"))
-	return d.checkGrade(ctx, platform)
+	if err := d.checkGrade(ctx, t, platform); err != nil {
+		return err
+	}
+	fmt.Printf("demo: %s %s shows %d people; the platform's grade book has 8 of 10\n", t.name, platform, strings.Count(page, "<li>"))
+	return nil
 }
 
 // launch takes a fresh browser from the platform's course page to the tool's page.
@@ -120,18 +124,32 @@ func (d *demo) show(ctx context.Context, t *tool, platform string, methods ...st
 	return nil
 }
 
-// checkGrade asks the platform whether it has the score.
-func (d *demo) checkGrade(ctx context.Context, platform string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.sim.URL()+"/"+platform+"/sim/scores", nil)
+// checkGrade asks the platform whether its grade book has the tool's score of 8 of 10.
+func (d *demo) checkGrade(ctx context.Context, t *tool, platform string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.sim.URL()+"/"+platform+"/sim/gradebook", nil)
 	if err != nil {
 		return err
 	}
-	scores, err := d.tools[0].read(request)
+	text, err := t.read(request)
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(scores, `"stored":true`) && !strings.Contains(scores, `"stored": true`) {
-		return fmt.Errorf("the platform's grade book has no score: %s", scores)
+	var items []struct {
+		Tool   string `json:"tool"`
+		Grades map[string]struct {
+			Score        *float64 `json:"score"`
+			ScoreMaximum float64  `json:"score_maximum"`
+		} `json:"grades"`
 	}
-	return nil
+	if err := json.Unmarshal([]byte(text), &items); err != nil {
+		return err
+	}
+	for _, item := range items {
+		for _, grade := range item.Grades {
+			if item.Tool == t.name && grade.Score != nil && *grade.Score*10 == 8*grade.ScoreMaximum {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("the platform's grade book lacks the score: %s", text)
 }
