@@ -34,20 +34,20 @@ type claims struct {
 	Picture    jsontext.Value `json:"picture"`
 	Locale     jsontext.Value `json:"locale"`
 
-	Version          jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/version'"`
-	MessageType      jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/message_type'"`
-	DeploymentID     jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/deployment_id'"`
-	TargetLinkURI    jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/target_link_uri'"`
-	ResourceLink     jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/resource_link'"`
-	Roles            jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/roles'"`
-	Context          jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/context'"`
-	ToolPlatform     jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/tool_platform'"`
-	RoleScopeMentor  jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/role_scope_mentor'"`
-	Presentation     jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/launch_presentation'"`
-	LIS              jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/lis'"`
-	Custom           jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti/claim/custom'"`
-	GradeEndpoint    jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti-ags/claim/endpoint'"`
-	NamesRoleService jsontext.Value `json:"'https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice'"`
+	Version          jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/version"`
+	MessageType      jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/message_type"`
+	DeploymentID     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/deployment_id"`
+	TargetLinkURI    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/target_link_uri"`
+	ResourceLink     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/resource_link"`
+	Roles            jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/roles"`
+	Context          jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/context"`
+	ToolPlatform     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/tool_platform"`
+	RoleScopeMentor  jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/role_scope_mentor"`
+	Presentation     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/launch_presentation"`
+	LIS              jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/lis"`
+	Custom           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+	GradeEndpoint    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"`
+	NamesRoleService jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
 }
 
 // readClaims splits a payload that has passed the gate.

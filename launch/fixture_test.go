@@ -48,6 +48,8 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
+func (c *clock) elapsed() time.Duration { return c.now.Sub(start) }
+
 // keys gives the keys of a set, and counts who asked.
 type keys struct {
 	set      *jose.KeySet
@@ -91,7 +93,7 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
-	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now}))
+	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
 	f.records = must(boltstore.Open(boltstore.Config{Path: t.TempDir() + "/records.db"}))
 	t.Cleanup(func() {
 		if err := errors.Join(f.nonces.Close(), f.records.Close()); err != nil {

@@ -39,6 +39,10 @@ type Config struct {
 	// Now is the store's clock. Nil: time.Now.
 	Now func() time.Time
 
+	// Monotonic is the clock that Now is held against: the time since some moment of this process. Nil: the system's. A
+	// test that moves Now by hand moves this one with it.
+	Monotonic func() time.Duration
+
 	// Rand is where seals and marks come from. Nil: crypto/rand.Reader.
 	Rand io.Reader
 

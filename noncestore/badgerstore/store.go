@@ -100,6 +100,9 @@ func open(config Config, h host) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.Monotonic != nil {
+		h.monotonic = config.Monotonic
+	}
 	s := &Store{
 		config:  config,
 		host:    h,

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Media types of the Assignment and Grade Services.
+const (
+	mediaLineItem   = "application/vnd.ims.lis.v2.lineitem+json"
+	mediaLineItems  = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+	mediaResults    = "application/vnd.ims.lis.v2.resultcontainer+json"
+	mediaScore      = "application/vnd.ims.lis.v1.score+json"
+	mediaMembership = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+)
+
+// serveAGS does what all grade endpoints share: faults, the bearer, the course, the body, the tool's own line item.
+func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, hit string, scopes []string, do func(t *tool, body []byte) *failure) {
+	p.hit(hit)
+	if p.serviceFault(w) {
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		p.profile.Fail(w, r, refuse(failMalformed, "unreadable body"), nil)
+		return
+	}
+	t, f := p.bearer(r, scopes...)
+	if f == nil && r.PathValue("course") != courseID {
+		f = refuse(failNotFound, "no such course")
+	}
+	if f == nil {
+		f = do(t, body)
+	}
+	if f != nil {
+		p.sim.logf("%s: %s %s refused: %s", p.profile.Name, r.Method, hit, f.text)
+		p.profile.Fail(w, r, f, body)
+	}
+}
+
+func (p *Platform) serviceFault(w http.ResponseWriter) bool {
+	for fault, status := range map[Fault]int{FaultServiceUnavailable: http.StatusServiceUnavailable, FaultRateLimited: http.StatusTooManyRequests} {
+		if _, strikes := p.takeFault(fault); strikes {
+			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(status)
+			write(w, []byte("<html><body>Please try again.</body></html>\n"))
+			return true
+		}
+	}
+	return false
+}
+
+// answer encodes v in the platform's way and sends it.
+func (p *Platform) answer(w http.ResponseWriter, status int, media string, v any) *failure {
+	body, err := p.profile.Encode(v)
+	if err != nil {
+		return refuse(failPlatformError, err.Error())
+	}
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(status)
+	write(w, body)
+	return nil
+}
+
+func hasMedia(r *http.Request, want string) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == want
+}
+
+var (
+	readItems  = []string{ScopeLineItem, ScopeLineItemReadonly}
+	writeItems = []string{ScopeLineItem}
+)
+
+func (p *Platform) serveLineItems(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet:
+		p.serveAGS(w, r, "ags_lineitems", readItems, func(t *tool, _ []byte) *failure {
+			if !p.profile.AGS.CheckAccept(r, mediaLineItems) {
+				return refuse(failNoHandler, "No handler found")
+			}
+			return p.listItems(w, r, t)
+		})
+	case http.MethodPost:
+		p.serveAGS(w, r, "ags_lineitems", writeItems, func(t *tool, body []byte) *failure {
+			if !hasMedia(r, mediaLineItem) {
+				return refuse(failMediaType, "the content type must be "+mediaLineItem)
+			}
+			return p.createItem(w, t, body)
+		})
+	default:
+		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
+	}
+}
+
+func (p *Platform) listItems(w http.ResponseWriter, r *http.Request, t *tool) *failure {
+	q := r.URL.Query()
+	matches := func(li *LineItem) bool {
+		for name, have := range map[string]string{"tag": li.Tag, "resource_id": li.ResourceID, "resource_link_id": li.ResourceLinkID} {
+			if want := q.Get(name); want != "" && want != have {
+				return false
+			}
+		}
+		return li.Tool == t.cfg.Name
+	}
+	list := []map[string]any{}
+	p.mu.Lock()
+	for _, li := range p.items {
+		if matches(li) {
+			list = append(list, p.profile.AGS.LineItemJSON(p, t, li))
+		}
+	}
+	p.mu.Unlock()
+	win := p.profile.AGS.Page(p.requestURL(r), len(list))
+	if win.link != "" {
+		w.Header().Set("Link", win.link)
+	}
+	return p.answer(w, http.StatusOK, mediaLineItems, list[win.from:win.to])
+}
+
+// itemBody is a line item as a tool sends it.
+type itemBody struct {
+	Label          string   `json:"label"`
+	ScoreMaximum   *float64 `json:"scoreMaximum"`
+	ResourceID     string   `json:"resourceId"`
+	Tag            string   `json:"tag"`
+	ResourceLinkID string   `json:"resourceLinkId"`
+}
+
+func (p *Platform) readItem(t *tool, body []byte) (*itemBody, *failure) {
+	var in itemBody
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, refuse(failMalformed, "the body is not a line item")
+	}
+	if strings.TrimSpace(in.Label) == "" || in.ScoreMaximum == nil || *in.ScoreMaximum < 0 {
+		return nil, refuse(failMissing, "label or scoreMaximum is missing")
+	}
+	if !p.cfg.Lax && *in.ScoreMaximum == 0 {
+		return nil, refuse(failMissing, "scoreMaximum must be above 0")
+	}
+	if in.ResourceLinkID != "" && in.ResourceLinkID != t.link {
+		return nil, refuse(failForbidden, "resourceLinkId belongs to another tool, or to nothing")
+	}
+	return &in, nil
+}
+
+func (p *Platform) createItem(w http.ResponseWriter, t *tool, body []byte) *failure {
+	in, f := p.readItem(t, body)
+	if f != nil {
+		return f
+	}
+	li := &LineItem{
+		Tool: t.cfg.Name, Label: in.Label, ScoreMaximum: *in.ScoreMaximum,
+		ResourceID: in.ResourceID, Tag: in.Tag, ResourceLinkID: in.ResourceLinkID, Own: true,
+	}
+	p.mu.Lock()
+	if len(p.items) >= maxItems {
+		p.mu.Unlock()
+		return refuse(failPlatformError, "too many line items")
+	}
+	p.addItem(li)
+	out := p.profile.AGS.LineItemJSON(p, t, li)
+	p.mu.Unlock()
+	return p.answer(w, http.StatusCreated, mediaLineItem, out)
+}
+
+func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
+	scopes := writeItems
+	switch r.Method {
+	case http.MethodGet:
+		scopes = readItems
+	case http.MethodPut, http.MethodDelete:
+	default:
+		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
+		return
+	}
+	p.serveAGS(w, r, "ags_lineitem", scopes, func(t *tool, body []byte) *failure {
+		if r.Method == http.MethodGet && !p.profile.AGS.CheckAccept(r, mediaLineItem) {
+			return refuse(failNoHandler, "No handler found")
+		}
+		if r.Method == http.MethodPut && !hasMedia(r, mediaLineItem) {
+			return refuse(failMediaType, "the content type must be "+mediaLineItem)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		li := p.ownItem(t, r.PathValue("item"))
+		if li == nil {
+			return refuse(failNotFound, "no such line item")
+		}
+		switch r.Method {
+		case http.MethodDelete:
+			if f := p.profile.AGS.CheckDelete(li); f != nil {
+				return f
+			}
+			p.items = slices.DeleteFunc(p.items, func(o *LineItem) bool { return o == li })
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		case http.MethodPut:
+			in, f := p.readItem(t, body)
+			if f != nil {
+				return f
+			}
+			if in.ResourceLinkID != "" && in.ResourceLinkID != li.ResourceLinkID {
+				return refuse(failMismatch, "resourceLinkId cannot be changed")
+			}
+			li.Label, li.ScoreMaximum, li.ResourceID, li.Tag = in.Label, *in.ScoreMaximum, in.ResourceID, in.Tag
+		}
+		return p.answer(w, http.StatusOK, mediaLineItem, p.profile.AGS.LineItemJSON(p, t, li))
+	})
+}
+
+func (p *Platform) serveResults(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
+		return
+	}
+	p.serveAGS(w, r, "ags_results", []string{ScopeResultReadonly}, func(t *tool, _ []byte) *failure {
+		if !p.profile.AGS.CheckAccept(r, mediaResults) {
+			return refuse(failNoHandler, "No handler found")
+		}
+		list := []map[string]any{}
+		p.mu.Lock()
+		li := p.ownItem(t, r.PathValue("item"))
+		if li == nil {
+			p.mu.Unlock()
+			return refuse(failNotFound, "no such line item")
+		}
+		uri := p.lineItemURI(t, li)
+		only := r.URL.Query().Get("user_id")
+		for _, pr := range p.enrolled {
+			if g := li.Grades[pr.ID]; g != nil && (only == "" || only == pr.ID) {
+				list = append(list, g.result(p.withQuery(p.expand(p.profile.ResultsPath, t, li.ID), t), uri, p.profile.ResultID(li.ID, pr.ID)))
+			}
+		}
+		p.mu.Unlock()
+		win, f := p.profile.AGS.ResultsPage(p.requestURL(r), len(list))
+		if f != nil {
+			return f
+		}
+		if win.link != "" {
+			w.Header().Set("Link", win.link)
+		}
+		return p.answer(w, http.StatusOK, mediaResults, list[win.from:win.to])
+	})
+}
+
+// ScoreRequest is one score that reached the platform, and what it was answered.
+type ScoreRequest struct {
+	Time        time.Time       `json:"time"`
+	Tool        string          `json:"tool"`
+	LineItem    string          `json:"line_item"`
+	ContentType string          `json:"content_type"`
+	Body        json.RawMessage `json:"body,omitempty"`
+	Stored      bool            `json:"stored"`
+	Error       string          `json:"error,omitempty"`
+}
+
+func (p *Platform) serveScores(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
+		return
+	}
+	p.serveAGS(w, r, "ags_scores", []string{ScopeScore}, func(t *tool, body []byte) *failure {
+		rec := ScoreRequest{Time: p.sim.now(), Tool: t.cfg.Name, LineItem: r.PathValue("item"), ContentType: r.Header.Get("Content-Type")}
+		if json.Valid(body) {
+			rec.Body = bytes.Clone(body)
+		}
+		li, s, f := p.storeScore(t, r, body)
+		if f != nil {
+			rec.Error = f.text
+		}
+		rec.Stored = f == nil
+		p.mu.Lock()
+		p.scoreLog = appendCapped(p.scoreLog, rec)
+		p.mu.Unlock()
+		if f != nil {
+			return f
+		}
+		if _, strikes := p.takeFault(FaultScoreAnswerLost); strikes {
+			panic(http.ErrAbortHandler) // the documented way to cut the connection
+		}
+		p.profile.AGS.ScoreAnswer(w, p, li, s)
+		return nil
+	})
+}
+
+func (p *Platform) storeScore(t *tool, r *http.Request, body []byte) (*LineItem, *scorePost, *failure) {
+	if !hasMedia(r, mediaScore) && (p.profile.AGS.ScoreMediaExact || !p.cfg.Lax) {
+		return nil, nil, refuse(failMediaType, "the content type must be "+mediaScore)
+	}
+	s, err := parseScore(body)
+	if err != nil {
+		return nil, nil, refuse(failMalformed, err.Error())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	li := p.ownItem(t, r.PathValue("item"))
+	if li == nil {
+		return nil, nil, refuse(failNotFound, "no such line item")
+	}
+	prev := li.Grades[s.userID]
+	if f := p.profile.AGS.CheckScore(p, li, s, prev); f != nil {
+		return nil, nil, f
+	}
+	if prev != nil && prev.Overridden {
+		return li, s, nil // a teacher's own grade stays, and the tool is not told
+	}
+	g := p.profile.AGS.ApplyScore(p, li, s, prev)
+	g.UserID = s.userID
+	li.Grades[s.userID] = &g
+	return li, s, nil
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+// Config says what to simulate. The yaml names are those of the file that cmd/platformsim reads.
+type Config struct {
+	// Listen is host:port of the HTTPS server. Empty means 127.0.0.1:0; port 0 means any free port. The host must be a
+	// loopback address or localhost.
+	Listen string `yaml:"listen"`
+
+	// Dir is a directory where the certificate authority is kept (ca.pem, ca-key.pem) from run to run. Empty means a new
+	// authority that lives only in memory.
+	Dir string `yaml:"-"`
+
+	// ExtraRoots holds further PEM certificates to trust when a tool's key set is fetched. Empty means only our own
+	// authority.
+	ExtraRoots []byte `yaml:"-"`
+
+	// RosterSize is the number of people in the course of each platform: one teacher, one teaching assistant, and
+	// students. Zero means 62; at least 3, at most 20,000.
+	RosterSize int `yaml:"roster_size"`
+
+	// Platforms maps a profile's name ("canvas", "moodle") to what is installed there. Empty means every profile, with
+	// no tools.
+	Platforms map[string]PlatformConfig `yaml:"platforms"`
+
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time `yaml:"-"`
+
+	// Rand is the source of identifiers and tokens (RSA keys always use the system's). Nil means crypto/rand.
+	Rand io.Reader `yaml:"-"`
+
+	// Logf receives one line for each answer that refuses something. It gets no token and no personal data. Nil means
+	// silence.
+	Logf func(format string, args ...any) `yaml:"-"`
+}
+
+// PlatformConfig is one platform of the simulator.
+type PlatformConfig struct {
+	// Tools lists the tools installed in the course.
+	Tools []ToolConfig `yaml:"tools"`
+
+	// Lax switches off the checks of client assertions that the real platform does not make. False means strict: aud,
+	// exp, iat, jti (once), kid and iss = sub = client_id are checked everywhere.
+	Lax bool `yaml:"lax"`
+
+	// LoginMethod forces GET or POST for login initiations. Empty means what the platform does.
+	LoginMethod string `yaml:"login_method"`
+
+	// NoStorage stops the platform from offering postMessage storage (lti_storage_target). False means what the
+	// platform does.
+	NoStorage bool `yaml:"no_storage"`
+}
+
+// ToolConfig is one tool as an administrator typed it into the platform.
+type ToolConfig struct {
+	Name         string   `yaml:"name"`          // 1 to 64 of a-z, 0-9, '-' and '_'; unique within the platform
+	ClientID     string   `yaml:"client_id"`     // empty: made up in the platform's style, the same at every start
+	DeploymentID string   `yaml:"deployment_id"` // empty: made up in the platform's style, the same at every start
+	LoginURI     string   `yaml:"login_uri"`     // where login initiations go
+	LaunchURIs   []string `yaml:"launch_uris"`   // the registered redirect URIs; at least one
+	// TargetLinkURI is the target_link_uri of the course's link. Empty means the first of LaunchURIs.
+	TargetLinkURI string `yaml:"target_link_uri"`
+	// JWKSURI is where the tool publishes its keys: https, or http on loopback. Empty means JWKS.
+	JWKSURI string `yaml:"jwks_uri"`
+	// JWKS is the tool's key set as JSON, used when JWKSURI is empty. With neither, no service token is given.
+	JWKS string `yaml:"jwks"`
+	// Scopes are those the tool may have. Empty means AGS and NRPS, all of it.
+	Scopes []string `yaml:"scopes"`
+	// Custom are custom parameters sent with each launch.
+	Custom map[string]string `yaml:"custom"`
+}
+
+const (
+	defaultRoster = 62
+	maxRoster     = 20000
+	maxTools      = 64
+)
+
+var toolName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+func (t ToolConfig) validate() error {
+	if !toolName.MatchString(t.Name) {
+		return fmt.Errorf("tool name %q: 1 to 64 of a-z, 0-9, '-' and '_' are allowed", t.Name)
+	}
+	if len(t.LaunchURIs) == 0 {
+		return fmt.Errorf("tool %s: launch_uris is empty", t.Name)
+	}
+	for _, u := range append([]string{t.LoginURI}, t.LaunchURIs...) {
+		if err := absolute(u); err != nil {
+			return fmt.Errorf("tool %s: %w", t.Name, err)
+		}
+	}
+	if t.TargetLinkURI != "" {
+		if err := absolute(t.TargetLinkURI); err != nil {
+			return fmt.Errorf("tool %s: %w", t.Name, err)
+		}
+	}
+	if t.JWKSURI != "" {
+		if err := fetchable(t.JWKSURI); err != nil {
+			return fmt.Errorf("tool %s: jwks_uri: %w", t.Name, err)
+		}
+	}
+	if t.JWKS != "" && !json.Valid([]byte(t.JWKS)) {
+		return fmt.Errorf("tool %s: jwks is not JSON", t.Name)
+	}
+	return nil
+}
+
+func absolute(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return err
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return fmt.Errorf("%q is not an absolute http or https URL", s)
+	}
+	return nil
+}
+
+func (c PlatformConfig) validate() error {
+	switch c.LoginMethod {
+	case "", "GET", "POST":
+	default:
+		return fmt.Errorf("login_method %q: GET or POST", c.LoginMethod)
+	}
+	if len(c.Tools) > maxTools {
+		return errors.New("too many tools")
+	}
+	return nil
+}

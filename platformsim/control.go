@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// TokenRequests returns the last requests to the token endpoint (at most 1,000), oldest first.
+func (p *Platform) TokenRequests() []TokenRequest {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Concat([]TokenRequest{}, p.tokenLog)
+}
+
+// ScoreRequests returns the last scores that came (at most 1,000), refused ones too, oldest first.
+func (p *Platform) ScoreRequests() []ScoreRequest {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Concat([]ScoreRequest{}, p.scoreLog)
+}
+
+// Launches returns the claims of the last id_tokens (at most 1,000), oldest first.
+func (p *Platform) Launches() []LaunchRecord {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Concat([]LaunchRecord{}, p.launchLog)
+}
+
+func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) {
+	show := func(path string, what func() any) {
+		get(path, func(w http.ResponseWriter, _ *http.Request) { controlAnswer(w, what()) })
+	}
+	show("/sim/gradebook", func() any { return p.Gradebook() })
+	show("/sim/people", func() any { return p.People() })
+	show("/sim/tokens", func() any { return p.TokenRequests() })
+	show("/sim/scores", func() any { return p.ScoreRequests() })
+	show("/sim/launches", func() any { return p.Launches() })
+	show("/sim/hits", func() any { return p.Hits() })
+	show("/sim/faults", func() any { return p.Faults() })
+	show("/sim/registrations", func() any {
+		list := []Registration{}
+		for _, name := range p.Tools() {
+			list = append(list, p.Registration(name))
+		}
+		return list
+	})
+	post("/sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		var f FaultSetting
+		control(w, r, &f, func() error { return p.SetFault(f) })
+	})
+	del("/sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		p.ClearFaults()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	post("/sim/gradebook", func(w http.ResponseWriter, r *http.Request) {
+		var c GradeChange
+		control(w, r, &c, func() error { return p.ChangeGrades(c) })
+	})
+	post("/sim/tools", func(w http.ResponseWriter, r *http.Request) {
+		var t toolJSON
+		control(w, r, &t, func() error { return p.SetTool(ToolConfig(t)) })
+	})
+	post("/sim/keys/rotate", func(w http.ResponseWriter, _ *http.Request) {
+		if err := p.RotateKeys(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	post("/sim/tokens/revoke", func(w http.ResponseWriter, _ *http.Request) {
+		p.RevokeTokens()
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// toolJSON is ToolConfig with the names that the configuration file uses.
+type toolJSON struct {
+	Name          string            `json:"name"`
+	ClientID      string            `json:"client_id"`
+	DeploymentID  string            `json:"deployment_id"`
+	LoginURI      string            `json:"login_uri"`
+	LaunchURIs    []string          `json:"launch_uris"`
+	TargetLinkURI string            `json:"target_link_uri"`
+	JWKSURI       string            `json:"jwks_uri"`
+	JWKS          string            `json:"jwks"`
+	Scopes        []string          `json:"scopes"`
+	Custom        map[string]string `json:"custom"`
+}
+
+// control reads a JSON body into v, does something, and answers 204, or 400 with the reason.
+func control(w http.ResponseWriter, r *http.Request, v any, do func() error) {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func controlAnswer(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	write(w, body)
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// launch is a click on the course's link that waits for its authentication request.
+type launch struct {
+	id      string
+	tool    *tool
+	person  *Person
+	view    string // "iframe" or "window"
+	storage bool   // postMessage storage was offered
+	hint    string
+	started time.Time
+}
+
+// Form is what a browser is told to send: the parameters in order.
+type Form struct {
+	Method string // GET or POST
+	Action string
+	Fields []Field
+}
+
+// Get returns the first value of that name, or "".
+func (f *Form) Get(name string) string {
+	for _, fd := range f.Fields {
+		if fd.Name == name {
+			return fd.Value
+		}
+	}
+	return ""
+}
+
+// Values returns the fields as url.Values.
+func (f *Form) Values() url.Values {
+	v := url.Values{}
+	for _, fd := range f.Fields {
+		v.Add(fd.Name, fd.Value)
+	}
+	return v
+}
+
+// encode writes the fields in their order, as a browser does.
+func (f *Form) encode() string {
+	var b strings.Builder
+	for i, fd := range f.Fields {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(fd.Name) + "=" + url.QueryEscape(fd.Value))
+	}
+	return b.String()
+}
+
+// getURL is the action with the fields added to its query.
+func (f *Form) getURL() string {
+	if strings.Contains(f.Action, "?") {
+		return f.Action + "&" + f.encode()
+	}
+	return f.Action + "?" + f.encode()
+}
+
+var errBusy = errors.New("too many launches are waiting")
+
+// startLaunch notes a click on the link and returns the login initiation.
+func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (*Form, error) {
+	l := &launch{tool: t, person: pr, view: view, started: p.sim.now()}
+	l.storage = storage && p.profile.StorageFrame != "" && !p.cfg.NoStorage
+	id, err := p.launchID()
+	if err != nil {
+		return nil, err
+	}
+	l.id = id
+	if l.hint, err = p.profile.MessageHint(p, l); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.launches) >= maxLaunches {
+		for id, old := range p.launches {
+			if p.sim.now().Sub(old.started) > p.profile.LaunchExpires {
+				delete(p.launches, id)
+			}
+		}
+		if len(p.launches) >= maxLaunches {
+			return nil, errBusy
+		}
+	}
+	p.launches[l.id] = l
+	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: p.profile.LoginFields(p, l)}, nil
+}
+
+func (p *Platform) launchID() (string, error) {
+	if p.profile.LaunchID != nil {
+		return p.profile.LaunchID(p)
+	}
+	return p.sim.randomHex(32)
+}
+
+func (p *Platform) loginMethod() string {
+	if p.cfg.LoginMethod != "" {
+		return p.cfg.LoginMethod
+	}
+	return p.profile.LoginMethod
+}
+
+// takeLaunch finds a waiting launch and consumes it. It is called with p.mu held.
+func (p *Platform) takeLaunch(id string) (*launch, bool) {
+	l, ok := p.launches[id]
+	delete(p.launches, id)
+	if !ok || p.sim.now().Sub(l.started) > p.profile.LaunchExpires {
+		return nil, false
+	}
+	return l, true
+}
+
+// serveLaunch is the course's link: it signs the chosen user in and starts the login.
+func (p *Platform) serveLaunch(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	t := p.tool(q.Get("tool"))
+	pr := p.byKey[q.Get("user")]
+	if t == nil || pr == nil {
+		p.errorPage(w, http.StatusNotFound, "No such tool or user.")
+		return
+	}
+	view := q.Get("view")
+	if view != "window" {
+		view = "iframe"
+	}
+	form, err := p.startLaunch(t, pr, view, q.Get("storage") != "off")
+	if err != nil {
+		p.errorPage(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: p.cookieName(), Value: pr.Key, Path: "/" + p.profile.Name, Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteNoneMode,
+	})
+	if form.Method == http.MethodGet {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, form.getURL(), http.StatusFound)
+		return
+	}
+	p.autoSubmit(w, form)
+}
+
+func (p *Platform) cookieName() string { return "platformsim_" + p.profile.Name }
+
+// user returns who is signed in, by the cookie; nil if nobody is.
+func (p *Platform) user(r *http.Request) *Person {
+	c, err := r.Cookie(p.cookieName())
+	if err != nil {
+		return nil
+	}
+	return p.byKey[c.Value]
+}
+
+// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page and repost is set.
+type authOutcome struct {
+	launch      *launch
+	code        string // OIDC error, posted to the redirect URI
+	description string
+	status      int // of the error page
+	page        string
+	repost      bool // ask the browser to post once more, so that its cookie comes along
+}
+
+// serveHop sends the browser to the second authorization endpoint, parameters unchanged.
+func (p *Platform) serveHop(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		p.errorPage(w, http.StatusBadRequest, "unreadable request")
+		return
+	}
+	http.Redirect(w, r, p.base+p.profile.AuthorizationHop+"?"+r.Form.Encode(), http.StatusFound)
+}
+
+func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	p.hit("authorize")
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		p.errorPage(w, http.StatusMethodNotAllowed, "GET or POST")
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		p.errorPage(w, http.StatusBadRequest, "unreadable request")
+		return
+	}
+	q := r.Form
+	for name, values := range q {
+		if len(values) > 1 {
+			p.errorPage(w, http.StatusBadRequest, "The parameter "+name+" is repeated.")
+			return
+		}
+	}
+	user := p.user(r)
+	p.mu.Lock()
+	out := p.profile.CheckAuthRequest(p, q, user)
+	p.mu.Unlock()
+	state, nonce := q.Get("state"), q.Get("nonce")
+	if clean := p.profile.CleanEcho; clean != nil {
+		state, nonce = clean(state), clean(nonce)
+	}
+	redirect := q.Get("redirect_uri")
+	if out.launch != nil {
+		if code, strikes := p.takeFault(FaultLaunchError); strikes {
+			if code == "" {
+				code = "server_error"
+			}
+			out = authOutcome{code: code, description: "An error was asked for."}
+		}
+	}
+	switch {
+	case out.repost:
+		fields := []Field{}
+		for _, name := range authParameters {
+			if q.Has(name) {
+				fields = append(fields, Field{name, q.Get(name)})
+			}
+		}
+		p.autoSubmit(w, &Form{Method: http.MethodPost, Action: p.base + p.profile.AuthorizationPath, Fields: append(fields, Field{"repost", "true"})})
+	case out.page != "":
+		p.errorPage(w, out.status, out.page)
+	case out.code != "":
+		p.sim.logf("%s: OIDC error %s: %s", p.profile.Name, out.code, out.description)
+		fields := []Field{{"error", out.code}}
+		if out.description != "" {
+			fields = append(fields, Field{"error_description", out.description})
+		}
+		p.autoSubmit(w, &Form{Method: http.MethodPost, Action: redirect, Fields: append(fields, Field{"state", state})})
+	default:
+		form, err := p.respond(out.launch, redirect, state, nonce)
+		if err != nil {
+			p.errorPage(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		p.autoSubmit(w, form)
+	}
+}
+
+var authParameters = []string{
+	"scope", "response_type", "response_mode", "prompt", "client_id", "redirect_uri", "login_hint", "lti_message_hint", "state", "nonce",
+}
+
+// respond makes the form with the id_token, spoiled by whatever faults are on.
+func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, error) {
+	p.mu.Lock()
+	lastForm, lastNonce := l.tool.lastForm, l.tool.lastNonce
+	p.mu.Unlock()
+	if _, strikes := p.takeFault(FaultReplayedForm); strikes {
+		if lastForm == nil {
+			return nil, errors.New("there is no earlier launch of this tool to replay: launch once, then ask for the replay")
+		}
+		return &Form{Method: http.MethodPost, Action: redirect, Fields: lastForm}, nil
+	}
+	claims := p.claims(l, nonce)
+	token, err := p.spoilAndSign(l, claims, lastNonce)
+	if err != nil {
+		return nil, err
+	}
+	if _, strikes := p.takeFault(FaultWrongState); strikes {
+		state = flipLast(state)
+	}
+	fields := []Field{{"id_token", token}, {"state", state}}
+	if _, strikes := p.takeFault(FaultMissingState); strikes {
+		fields = fields[:1]
+	}
+	if l.storage {
+		fields = append(fields, Field{"lti_storage_target", p.profile.StorageFrame})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.tool.lastForm, l.tool.lastNonce = fields, nonce
+	p.launchLog = appendCapped(p.launchLog, LaunchRecord{
+		Time: p.sim.now(), Tool: l.tool.cfg.Name, User: l.person.Key, RedirectURI: redirect, State: state, Claims: claims,
+	})
+	return &Form{Method: http.MethodPost, Action: redirect, Fields: fields}, nil
+}
+
+// LaunchRecord is one id_token that was sent.
+type LaunchRecord struct {
+	Time        time.Time      `json:"time"`
+	Tool        string         `json:"tool"`
+	User        string         `json:"user"`
+	RedirectURI string         `json:"redirect_uri"`
+	State       string         `json:"state"`
+	Claims      map[string]any `json:"claims"`
+}
+
+// claims puts the core claims on top of the platform's own.
+func (p *Platform) claims(l *launch, nonce string) map[string]any {
+	now := p.sim.now().Unix()
+	p.mu.Lock()
+	c := p.profile.Claims(p, l)
+	p.mu.Unlock()
+	c["iss"] = p.profile.Issuer(p.base)
+	c["aud"] = l.tool.client
+	if p.profile.Azp {
+		c["azp"] = l.tool.client
+	}
+	if l.person.ID != "" {
+		c["sub"] = l.person.ID
+	}
+	c["iat"] = now
+	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
+	c["nonce"] = nonce
+	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"
+	c[claimLTI+"version"] = "1.3.0"
+	c[claimLTI+"deployment_id"] = l.tool.deployment
+	c[claimLTI+"target_link_uri"] = l.tool.target
+	return c
+}
+
+// spoilAndSign applies the faults that are on and signs.
+func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (string, error) {
+	on := func(f Fault) bool { _, strikes := p.takeFault(f); return strikes }
+	shift := func(d time.Duration) {
+		c["iat"] = c["iat"].(int64) + int64(d/time.Second)
+		c["exp"] = c["exp"].(int64) + int64(d/time.Second)
+	}
+	if on(FaultExpired) {
+		shift(-time.Hour - p.profile.Lifetime)
+	}
+	for fault, sign := range map[Fault]time.Duration{FaultClockAhead: 1, FaultClockBehind: -1} {
+		value, strikes := p.takeFault(fault)
+		if !strikes {
+			continue
+		}
+		d := map[Fault]time.Duration{FaultClockAhead: 10 * time.Minute, FaultClockBehind: 2 * time.Hour}[fault]
+		if value != "" {
+			var err error
+			if d, err = time.ParseDuration(value); err != nil {
+				return "", fmt.Errorf("fault %s: %w", fault, err)
+			}
+		}
+		shift(sign * d)
+	}
+	if on(FaultWrongIssuer) {
+		c["iss"] = "https://somebody-else.example.org"
+	}
+	if on(FaultWrongAudience) {
+		c["aud"] = "another-tool"
+		if p.profile.Azp {
+			c["azp"] = "another-tool"
+		}
+	}
+	if on(FaultAlteredNonce) {
+		c["nonce"] = flipLast(c["nonce"].(string))
+	}
+	if on(FaultReusedNonce) {
+		if lastNonce == "" {
+			return "", errors.New("there is no earlier launch of this tool whose nonce could be used again: launch once first")
+		}
+		c["nonce"] = lastNonce
+	}
+	if on(FaultWrongDeployment) {
+		c[claimLTI+"deployment_id"] = flipLast(l.tool.deployment)
+	}
+	if value, strikes := p.takeFault(FaultMissingClaim); strikes {
+		if value == "" {
+			value = claimLTI + "message_type"
+		}
+		delete(c, value)
+	}
+	key := p.signingKey()
+	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
+	if on(FaultUnknownKid) {
+		header["kid"] = flipLast(key.kid)
+	}
+	if on(FaultMissingKid) {
+		delete(header, "kid")
+	}
+	if on(FaultAlgNone) {
+		header["alg"] = "none"
+		input, err := signingInput(header, c)
+		return input + ".", err
+	}
+	token, err := signRS256(header, c, key.key)
+	if err == nil && on(FaultBadSignature) {
+		head, sig, _ := cutLast(token, '.')
+		raw, derr := unb64(sig)
+		if derr != nil {
+			return "", derr
+		}
+		raw[len(raw)/2] ^= 1
+		token = head + "." + b64(raw)
+	}
+	return token, err
+}
+
+// flipLast changes the last character, so that the text stays of its kind (digits stay digits).
+func flipLast(s string) string {
+	if s == "" {
+		return "0"
+	}
+	last := s[len(s)-1]
+	if last == '1' {
+		return s[:len(s)-1] + "2"
+	}
+	return s[:len(s)-1] + "1"
+}
+
+// randomDigits returns a decimal number of at most nine digits as text.
+func (p *Platform) randomDigits() (string, error) {
+	h, err := p.sim.randomHex(8)
+	if err != nil {
+		return "", err
+	}
+	n, err := strconv.ParseUint(h, 16, 32)
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatUint(100000000+n%900000000, 10), nil
+}

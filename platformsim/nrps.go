@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import "net/http"
+
+func (p *Platform) serveMemberships(w http.ResponseWriter, r *http.Request) {
+	p.hit("nrps")
+	if p.serviceFault(w) {
+		return
+	}
+	if f := p.listMembers(w, r); f != nil {
+		p.sim.logf("%s: memberships refused: %s", p.profile.Name, f.text)
+		p.profile.Fail(w, r, f, nil)
+	}
+}
+
+func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure {
+	rules := p.profile.NRPS
+	if r.Method != http.MethodGet {
+		return refuse(failNoHandler, "No handler found")
+	}
+	t, f := p.bearer(r, ScopeMemberships)
+	if f != nil {
+		return f
+	}
+	if id := r.PathValue("tool"); id != "" && id != t.toolID() {
+		return refuse(failUnauthorized, "the token is another tool's")
+	}
+	if r.PathValue("course") != courseID {
+		return refuse(failNotFound, "no such course")
+	}
+	if !rules.CheckAccept(r) {
+		return refuse(failNoHandler, "No handler found")
+	}
+	q := r.URL.Query()
+	withMessage := false
+	role := q.Get("role")
+	if rlid := q.Get("rlid"); rlid != "" {
+		if withMessage, f = rules.Link(p, t, rlid); f != nil {
+			return f
+		}
+		if rules.LinkBeats {
+			role = ""
+		}
+	}
+	var who []*Person
+	for _, pr := range p.enrolled {
+		if role == "" || rules.Role(pr, role) {
+			who = append(who, pr)
+		}
+	}
+	win := rules.Page(p.requestURL(r), len(who))
+	members := []map[string]any{}
+	for _, pr := range who[win.from:win.to] {
+		m := rules.Member(p, pr)
+		if withMessage {
+			m["message"] = rules.Message(p, t, pr)
+		}
+		members = append(members, m)
+	}
+	if win.link != "" {
+		w.Header().Set("Link", win.link)
+	}
+	return p.answer(w, http.StatusOK, rules.ContentType, map[string]any{
+		"id":      rules.OwnID(p, r),
+		"context": map[string]any{"id": rules.ContextID(p), "label": courseLabel, "title": courseTitle},
+		"members": members,
+	})
+}

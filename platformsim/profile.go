@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platformsim
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Profile is one kind of platform: its paths, its shapes and its rules, as data and small functions. To add a platform,
+// write one file that returns a Profile and add it to profiles.
+type Profile struct {
+	Name  string // path prefix and name in the configuration
+	Title string // as people call it
+
+	Issuer func(base string) string // iss, from the platform's base URL
+
+	// Paths are relative to the platform's base URL. Service paths are ServeMux patterns with {course}, {item}, {tool}.
+	AuthorizationPath string
+	AuthorizationHop  string // the endpoint answers 302 to this second one, which decides; empty: no hop
+	TokenPath         string
+	JWKSPath          string
+	LineItemsPath     string
+	LineItemPath      string
+	ScoresPath        string
+	ResultsPath       string
+	MembershipsPath   string
+
+	ServiceQuery func(t *tool) string // the query that line item URLs carry; nil: none
+	ResultID     func(lineItem, person string) string
+
+	// Identifiers. n counts from 0; seed is a stable text to derive hexadecimal from.
+	ClientID       func(n int, seed string) string
+	DeploymentID   func(n int, seed string) string
+	ResourceLinkID func(n int, seed string) string
+	LineItemID     func(n int) string
+	PersonID       func(n int, seed string) string
+	LoginHint      func(pr *Person) string
+
+	// Login initiation.
+	LoginMethod   string                            // GET or POST
+	StorageFrame  string                            // name of the frame that serves postMessage storage; empty: none offered
+	LaunchID      func(p *Platform) (string, error) // name of a started launch inside the hint; nil: 32 hex
+	MessageHint   func(p *Platform, l *launch) (string, error)
+	LoginFields   func(p *Platform, l *launch) []Field
+	LaunchExpires time.Duration // how long a started launch waits for its authentication request
+
+	// CheckAuthRequest is the authorization endpoint: it finds the launch, and consumes it, or says how to refuse. It is
+	// called with p.mu held.
+	CheckAuthRequest func(p *Platform, q url.Values, user *Person) authOutcome
+	CleanEcho        func(s string) string // what happens to state and nonce; nil: nothing
+
+	// id_token.
+	Lifetime time.Duration
+	Claims   func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
+	Azp      bool
+
+	Keys  KeyRules
+	Token TokenRules
+	AGS   AGSRules
+	NRPS  NRPSRules
+
+	// Fail writes the answer of a service that refuses. body is the request's body where there was one.
+	Fail   func(w http.ResponseWriter, r *http.Request, f *failure, body []byte)
+	Encode func(v any) ([]byte, error) // JSON as the platform writes it
+}
+
+// KeyRules describe the platform's key set.
+type KeyRules struct {
+	Count        int // keys published
+	Signing      int // index of the one that signs
+	Kid          func(at time.Time, n int, random io.Reader) (string, error)
+	CacheControl string // header; empty: none
+	ContentType  string
+}
+
+// TokenRules describe the token endpoint.
+type TokenRules struct {
+	UserAgent     string        // sent when the tool's key set is fetched
+	MaxAge        time.Duration // iat not older; zero: not checked
+	MaxAhead      time.Duration // iat and nbf not further ahead
+	Checks        AssertionChecks
+	PartialScopes bool // grant those that are allowed, instead of refusing all
+	AccessToken   func(p *Platform, t *tool, scopes []string) (string, error)
+	Answer        func(w http.ResponseWriter, body []byte)
+	Fail          func(w http.ResponseWriter, f *tokenFailure)
+}
+
+// AssertionChecks name the checks of a client assertion that the real platform makes; in strict mode all are made.
+type AssertionChecks struct {
+	Audience, Issuer, JTI, Replay, Times, Deployment bool
+}
+
+// AGSRules describe the Assignment and Grade Services.
+type AGSRules struct {
+	PlatformScopes  []string // further scopes named in the claim
+	CheckAccept     func(r *http.Request, media string) bool
+	CheckScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *failure
+	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) Grade
+	ScoreAnswer     func(w http.ResponseWriter, p *Platform, li *LineItem, s *scorePost)
+	ScoreMediaExact bool // refuse other content types even in lax mode
+	LineItemJSON    func(p *Platform, t *tool, li *LineItem) map[string]any
+	CheckDelete     func(li *LineItem) *failure
+	Page            func(u *url.URL, total int) pageWindow
+	ResultsPage     func(u *url.URL, total int) (pageWindow, *failure)
+	OneItemOnly     bool // the claim names a line item only while the link has exactly one
+}
+
+// NRPSRules describe the Names and Role Provisioning Services.
+type NRPSRules struct {
+	Versions    []string
+	ContentType string
+	CheckAccept func(r *http.Request) bool
+	Role        func(pr *Person, role string) bool // does the person match the role filter?
+	Link        func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
+	LinkBeats   bool // rlid switches the role filter off
+	Page        func(u *url.URL, total int) pageWindow
+	Member      func(p *Platform, pr *Person) map[string]any
+	Message     func(p *Platform, t *tool, pr *Person) []map[string]any
+	ContextID   func(p *Platform) string
+	OwnID       func(p *Platform, r *http.Request) string
+}
+
+// pageWindow is a slice of a list and the Link header that goes with it.
+type pageWindow struct {
+	from, to int
+	link     string
+}
+
+// Field is one parameter of a form, in the order it is sent.
+type Field struct{ Name, Value string }
+
+// profiles lists the platforms that can be simulated.
+func profiles() []*Profile { return []*Profile{canvasProfile(), moodleProfile()} }
+
+// ProfileNames returns the names of all platforms that can be simulated, in a fixed order.
+func ProfileNames() []string {
+	var names []string
+	for _, p := range profiles() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// failureKind says what a service found wrong; each platform has its own status and body for it.
+type failureKind int
+
+const (
+	failUnauthorized failureKind = iota // no token, a bad or an expired one
+	failScope                           // token lacks the scope
+	failNoHandler                       // path, method or Accept not served
+	failMediaType
+	failMalformed
+	failMissing       // a required member is missing
+	failStale         // an equal or newer score is stored
+	failMaximum       // scoreGiven without a usable scoreMaximum
+	failNotGradable   // user unknown or not a student
+	failNotFound      // no such course, line item or person
+	failForbidden     // not the tool's to change
+	failMismatch      // resource link and line item do not fit
+	failLocked        // the grade cannot be changed
+	failPlatformError // an internal error of the platform
+)
+
+type failure struct {
+	kind failureKind
+	text string
+}
+
+func refuse(kind failureKind, text string) *failure { return &failure{kind, text} }
+
+func plainJSON(v any) ([]byte, error) { return json.Marshal(v) }
