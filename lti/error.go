@@ -5,6 +5,8 @@ package lti
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,4 +67,20 @@ func ReasonOf(err error) Reason {
 // FieldError refuses a field that the tool itself sets: REQUEST_INVALID with the field's path.
 func FieldError(field, format string, args ...any) *Error {
 	return Errorf(ReasonRequestInvalid, "%s: %s", field, fmt.Sprintf(format, args...)).With("field", field)
+}
+
+// Excerpt makes text of unknown origin fit for messages, metadata and logs: control characters and invalid UTF-8 are
+// escaped, and it ends after 200 bytes.
+func Excerpt(text string) string {
+	const limit = 200
+	shortened := len(text) > limit
+	if shortened {
+		text = text[:limit]
+	}
+	quoted := strconv.QuoteToGraphic(text)
+	quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	if shortened {
+		quoted += "..."
+	}
+	return quoted
 }

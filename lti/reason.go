@@ -16,7 +16,7 @@ const (
 	ReasonParameterTooLong        Reason = "PARAMETER_TOO_LONG"
 	ReasonMethodNotAllowed        Reason = "METHOD_NOT_ALLOWED"
 	ReasonIssuerUnknown           Reason = "ISSUER_UNKNOWN"
-	ReasonClientIdUnknown         Reason = "CLIENT_ID_UNKNOWN"
+	ReasonClientIDUnknown         Reason = "CLIENT_ID_UNKNOWN"
 	ReasonRegistrationAmbiguous   Reason = "REGISTRATION_AMBIGUOUS"
 	ReasonTargetLinkURINotAllowed Reason = "TARGET_LINK_URI_NOT_ALLOWED"
 	ReasonPlatformDenied          Reason = "PLATFORM_DENIED"
@@ -109,7 +109,7 @@ var reasonInfos = []ReasonInfo{
 	{ReasonParameterTooLong, CodePermissionDenied, "A parameter, a header, or the request as a whole is larger than the limit.", "Start the launch again from the course; a platform that needs more is worth a report.", []string{"parameter", "limit"}},
 	{ReasonMethodNotAllowed, CodePermissionDenied, "The message came by an HTTP method that must not carry it.", "A login initiation is GET or POST; a launch is always a POST.", []string{"actual"}},
 	{ReasonIssuerUnknown, CodePermissionDenied, "No registration has the issuer that began the login.", "Add a registration with exactly this issuer, or correct the issuer; mind trailing slash, http and https.", []string{"issuer", "expected"}},
-	{ReasonClientIdUnknown, CodePermissionDenied, "The issuer is registered, but not with the client id that began the login.", "Add a registration with this issuer and client id, or correct the client id.", []string{"issuer", "client_id", "expected"}},
+	{ReasonClientIDUnknown, CodePermissionDenied, "The issuer is registered, but not with the client id that began the login.", "Add a registration with this issuer and client id, or correct the client id.", []string{"issuer", "client_id", "expected"}},
 	{ReasonRegistrationAmbiguous, CodePermissionDenied, "The login named no client id, and the issuer has several registrations.", "Give each registration a login URL of its own and name the registration in BuildAuthRequest.", []string{"issuer"}},
 	{ReasonTargetLinkURINotAllowed, CodePermissionDenied, "The target link URI lies outside the tool.", "Correct the link at the platform, or list its origin under target_origins of the registration.", []string{"registration", "expected", "actual"}},
 	{ReasonPlatformDenied, CodePermissionDenied, "The platform answered the authentication request with an error instead of a launch.", "Read platform_error: login_required asks the user to sign in to the platform, launch_no_longer_valid to open the link again.", []string{"registration", "platform_error", "platform_description"}},

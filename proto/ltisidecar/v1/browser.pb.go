@@ -153,8 +153,11 @@ type BrowserRequest struct {
 	SecFetchDest string `protobuf:"bytes,6,opt,name=sec_fetch_dest,json=secFetchDest,proto3" json:"sec_fetch_dest,omitempty"`
 	// Sec-Fetch-Storage-Access request header; empty where none came.
 	SecFetchStorageAccess string `protobuf:"bytes,7,opt,name=sec_fetch_storage_access,json=secFetchStorageAccess,proto3" json:"sec_fetch_storage_access,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Nonce of the tool's own Content-Security-Policy, for tools that must send one with every answer; empty for none.
+	// It is put on the reply's script. 1 to 128 of A-Z, a-z, 0-9, '+', '/', '=', '-' and '_', else REQUEST_INVALID.
+	CspNonce      string `protobuf:"bytes,8,opt,name=csp_nonce,json=cspNonce,proto3" json:"csp_nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BrowserRequest) Reset() {
@@ -236,6 +239,13 @@ func (x *BrowserRequest) GetSecFetchStorageAccess() string {
 	return ""
 }
 
+func (x *BrowserRequest) GetCspNonce() string {
+	if x != nil {
+		return x.CspNonce
+	}
+	return ""
+}
+
 // BrowserReply is a complete answer for the browser. The tool sends status, headers and body unchanged, and
 // adds no X-Frame-Options, Cross-Origin-Opener-Policy or Content-Security-Policy of its own.
 type BrowserReply struct {
@@ -311,7 +321,7 @@ const file_ltisidecar_v1_browser_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xa4\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xc1\x02\n" +
 	"\x0eBrowserRequest\x128\n" +
 	"\n" +
 	"parameters\x18\x01 \x03(\v2\x18.ltisidecar.v1.ParameterR\n" +
@@ -321,7 +331,8 @@ const file_ltisidecar_v1_browser_proto_rawDesc = "" +
 	"\x06origin\x18\x04 \x01(\tR\x06origin\x12$\n" +
 	"\x0esec_fetch_site\x18\x05 \x01(\tR\fsecFetchSite\x12$\n" +
 	"\x0esec_fetch_dest\x18\x06 \x01(\tR\fsecFetchDest\x127\n" +
-	"\x18sec_fetch_storage_access\x18\a \x01(\tR\x15secFetchStorageAccess\"k\n" +
+	"\x18sec_fetch_storage_access\x18\a \x01(\tR\x15secFetchStorageAccess\x12\x1b\n" +
+	"\tcsp_nonce\x18\b \x01(\tR\bcspNonce\"k\n" +
 	"\fBrowserReply\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12/\n" +
 	"\aheaders\x18\x02 \x03(\v2\x15.ltisidecar.v1.HeaderR\aheaders\x12\x12\n" +

@@ -156,7 +156,7 @@ const (
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 61
 	// The caller's deadline passed first. Code DEADLINE_EXCEEDED.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 62
-	// The caller went away. Code CANCELED.
+	// The caller went away. Code CANCELLED.
 	ErrorReason_ERROR_REASON_CANCELED ErrorReason = 63
 	// The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status.
 	ErrorReason_ERROR_REASON_PLATFORM_THROTTLED ErrorReason = 64

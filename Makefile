@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every command of this repository. `make` alone lists them. The work is done by scripts/, which can be read and run
+# without make.
+
+SHELL := /usr/bin/env bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-go test-python test-node check gen build cross size vuln fuzz
+
+FUZZTIME ?= 30s
+VULNDB ?=
+export FUZZTIME VULNDB
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## sidecar, platform simulator and both example tools: real launches, then exit (KEEP=1 stays up)
+	@scripts/demo
+
+test: ## everything: checks, Go under the race detector, Python, Node, short fuzzing; last line "N passed, 0 failed"
+	@scripts/test.sh
+
+test-go: ## the Go tests, under the race detector
+	@scripts/test.sh go
+
+test-python: ## the tests of the Python client and example, against a real sidecar
+	@scripts/test.sh python
+
+test-node: ## the tests of the Node client and example, against a real sidecar
+	@scripts/test.sh node
+
+check: ## formatting, vet, staticcheck, headers, generated code, API compatibility, licences, modules
+	@scripts/check.sh
+
+gen: ## generate code again from proto/, and THIRD_PARTY.md
+	@scripts/gen.sh
+	@scripts/third_party.sh
+
+build: ## bin/sidecar and bin/platformsim for this machine, static
+	@scripts/build.sh
+
+cross: ## binaries for Linux, macOS and Windows in dist/; the Linux ones static and under 40 MB
+	@scripts/cross.sh
+
+size: ## binary size, time from start to ready, idle memory; fails beyond the limits
+	@scripts/size.sh
+
+vuln: ## known vulnerabilities in what is linked (VULNDB=directory or URL of a Go vulnerability database)
+	@scripts/vuln.sh
+
+fuzz: ## every fuzz target for FUZZTIME each (default 30s)
+	@scripts/fuzz.sh

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between the messages of the API and the types of the client."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Protocol, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ltisidecar._browser import BrowserReply, BrowserRequest
+from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
+from ltisidecar._grade import DeliveryState, Score, ScoreDelivery
+from ltisidecar._launch import (
+    BrowserBinding,
+    Context,
+    Launch,
+    LaunchPresentation,
+    Lis,
+    MessageType,
+    ResourceLink,
+    RoleSummary,
+    ToolPlatform,
+    User,
+)
+from ltisidecar._member import Member, MemberStatus
+from ltisidecar.v1 import browser_pb2, endpoint_pb2, grade_service_pb2, launch_pb2, roster_service_pb2
+
+_Member = TypeVar("_Member", bound=Enum)
+
+
+class _Named(Protocol):
+    def Name(self, number: int) -> str: ...
+
+
+def _named(kind: type[_Member], enum: _Named, prefix: str, number: int, unknown: _Member) -> _Member:
+    """Returns the member of kind for a number on the wire, or unknown where kind has none."""
+    try:
+        return kind(enum.Name(number).removeprefix(prefix))
+    except ValueError:
+        return unknown
+
+
+def optional_time(set_: bool, message: Timestamp) -> datetime | None:
+    """Returns the time in UTC, or None where it is unset."""
+    return message.ToDatetime(tzinfo=timezone.utc) if set_ else None
+
+
+def browser_request_message(request: BrowserRequest) -> browser_pb2.BrowserRequest:
+    return browser_pb2.BrowserRequest(
+        parameters=[browser_pb2.Parameter(name=name, value=value) for name, value in request.parameters],
+        cookie_header=request.cookie_header,
+        method=request.method,
+        origin=request.origin,
+        sec_fetch_site=request.sec_fetch_site,
+        sec_fetch_dest=request.sec_fetch_dest,
+        sec_fetch_storage_access=request.sec_fetch_storage_access,
+        csp_nonce=request.csp_nonce,
+    )
+
+
+def browser_reply(message: browser_pb2.BrowserReply) -> BrowserReply:
+    headers = tuple((header.name, header.value) for header in message.headers)
+    return BrowserReply(status=message.status, headers=headers, body=message.body)
+
+
+def message_type_name(kind: MessageType) -> str:
+    return f"MESSAGE_TYPE_{kind.name}"
+
+
+def launch(message: launch_pb2.Launch) -> Launch:
+    summary = message.role_summary
+    return Launch(
+        launch_id=message.launch_id,
+        launch_token=message.launch_token,
+        registration=message.registration,
+        issuer=message.issuer,
+        client_id=message.client_id,
+        deployment_id=message.deployment_id,
+        target_link_uri=message.target_link_uri,
+        message_type=_named(
+            MessageType, launch_pb2.MessageType, "MESSAGE_TYPE_", message.message_type, MessageType.UNSPECIFIED
+        ),
+        message_type_name=message.message_type_name,
+        user=_user(message.user) if message.HasField("user") else None,
+        roles=tuple(message.roles),
+        role_summary=RoleSummary(
+            learner=summary.learner,
+            instructor=summary.instructor,
+            content_developer=summary.content_developer,
+            mentor=summary.mentor,
+            administrator=summary.administrator,
+            teaching_assistant=summary.teaching_assistant,
+            administrator_elsewhere=summary.administrator_elsewhere,
+            test_user=summary.test_user,
+        ),
+        context=_context(message.context) if message.HasField("context") else None,
+        resource_link=_resource_link(message.resource_link) if message.HasField("resource_link") else None,
+        custom=dict(message.custom),
+        launch_presentation=(
+            _launch_presentation(message.launch_presentation) if message.HasField("launch_presentation") else None
+        ),
+        tool_platform=_tool_platform(message.tool_platform) if message.HasField("tool_platform") else None,
+        lis=_lis(message.lis) if message.HasField("lis") else None,
+        grades=_grade_endpoint(message.grades) if message.HasField("grades") else None,
+        memberships=_membership_endpoint(message.memberships) if message.HasField("memberships") else None,
+        browser_binding=_named(
+            BrowserBinding,
+            launch_pb2.BrowserBinding,
+            "BROWSER_BINDING_",
+            message.browser_binding,
+            BrowserBinding.UNSPECIFIED,
+        ),
+        claims_json=message.claims_json,
+        launch_time=optional_time(message.HasField("launch_time"), message.launch_time),
+        mentored_user_ids=tuple(message.mentored_user_ids),
+    )
+
+
+def _user(message: launch_pb2.User) -> User:
+    return User(
+        key=message.key,
+        id=message.id,
+        name=message.name,
+        given_name=message.given_name,
+        family_name=message.family_name,
+        email=message.email,
+        picture=message.picture,
+        locale=message.locale,
+    )
+
+
+def _context(message: launch_pb2.Context) -> Context:
+    return Context(key=message.key, id=message.id, label=message.label, title=message.title, types=tuple(message.types))
+
+
+def _resource_link(message: launch_pb2.ResourceLink) -> ResourceLink:
+    return ResourceLink(key=message.key, id=message.id, title=message.title, description=message.description)
+
+
+def _launch_presentation(message: launch_pb2.LaunchPresentation) -> LaunchPresentation:
+    return LaunchPresentation(
+        document_target=message.document_target,
+        height=message.height,
+        width=message.width,
+        return_uri=message.return_uri,
+        locale=message.locale,
+    )
+
+
+def _tool_platform(message: launch_pb2.ToolPlatform) -> ToolPlatform:
+    return ToolPlatform(
+        guid=message.guid,
+        name=message.name,
+        product_family_code=message.product_family_code,
+        version=message.version,
+        description=message.description,
+        uri=message.uri,
+        contact_email=message.contact_email,
+    )
+
+
+def _lis(message: launch_pb2.Lis) -> Lis:
+    return Lis(
+        person_sourcedid=message.person_sourcedid,
+        course_offering_sourcedid=message.course_offering_sourcedid,
+        course_section_sourcedid=message.course_section_sourcedid,
+    )
+
+
+def _grade_endpoint(message: endpoint_pb2.GradeEndpoint) -> GradeEndpoint:
+    return GradeEndpoint(
+        registration=message.registration,
+        deployment_id=message.deployment_id,
+        line_item_uri=message.line_item_uri,
+        line_items_uri=message.line_items_uri,
+        scopes=tuple(message.scopes),
+        can_post_score=message.can_post_score,
+    )
+
+
+def grade_endpoint_message(endpoint: GradeEndpoint) -> endpoint_pb2.GradeEndpoint:
+    return endpoint_pb2.GradeEndpoint(
+        registration=endpoint.registration,
+        deployment_id=endpoint.deployment_id,
+        line_item_uri=endpoint.line_item_uri,
+        line_items_uri=endpoint.line_items_uri,
+        scopes=endpoint.scopes,
+        can_post_score=endpoint.can_post_score,
+    )
+
+
+def _membership_endpoint(message: endpoint_pb2.MembershipEndpoint) -> MembershipEndpoint:
+    return MembershipEndpoint(
+        registration=message.registration,
+        deployment_id=message.deployment_id,
+        context_memberships_uri=message.context_memberships_uri,
+        service_versions=tuple(message.service_versions),
+    )
+
+
+def membership_endpoint_message(endpoint: MembershipEndpoint) -> endpoint_pb2.MembershipEndpoint:
+    return endpoint_pb2.MembershipEndpoint(
+        registration=endpoint.registration,
+        deployment_id=endpoint.deployment_id,
+        context_memberships_uri=endpoint.context_memberships_uri,
+        service_versions=endpoint.service_versions,
+    )
+
+
+def score_message(score: Score) -> grade_service_pb2.Score:
+    score_time = Timestamp()
+    score_time.FromDatetime(score.score_time)
+    return grade_service_pb2.Score(
+        user_id=score.user_id,
+        score_given=score.score_given,
+        score_maximum=score.score_maximum,
+        activity_progress=f"ACTIVITY_PROGRESS_{score.activity_progress.name}",
+        grading_progress=f"GRADING_PROGRESS_{score.grading_progress.name}",
+        score_time=score_time,
+        comment=score.comment,
+        scoring_user_id=score.scoring_user_id,
+    )
+
+
+def score_delivery(message: grade_service_pb2.ScoreDelivery) -> ScoreDelivery:
+    return ScoreDelivery(
+        state=_named(
+            DeliveryState, grade_service_pb2.DeliveryState, "DELIVERY_STATE_", message.state, DeliveryState.QUEUED
+        ),
+        sent_time=optional_time(message.HasField("sent_time"), message.sent_time),
+        result_uri=message.result_uri,
+    )
+
+
+def member(message: roster_service_pb2.Member) -> Member:
+    return Member(
+        user_key=message.user_key,
+        user_id=message.user_id,
+        status=_named(
+            MemberStatus, roster_service_pb2.MemberStatus, "MEMBER_STATUS_", message.status, MemberStatus.UNSPECIFIED
+        ),
+        roles=tuple(message.roles),
+        name=message.name,
+        given_name=message.given_name,
+        family_name=message.family_name,
+        middle_name=message.middle_name,
+        email=message.email,
+        picture=message.picture,
+        person_sourcedid=message.person_sourcedid,
+        lti11_legacy_user_id=message.lti11_legacy_user_id,
+        message_json=message.message_json,
+    )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from ltisidecar.v1 import browser_pb2 as _browser_pb2
+from ltisidecar.v1 import launch_pb2 as _launch_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class BuildAuthRequestRequest(_message.Message):
+    __slots__ = ("browser", "launch_uri", "registration")
+    BROWSER_FIELD_NUMBER: _ClassVar[int]
+    LAUNCH_URI_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
+    browser: _browser_pb2.BrowserRequest
+    launch_uri: str
+    registration: str
+    def __init__(self, browser: _Optional[_Union[_browser_pb2.BrowserRequest, _Mapping]] = ..., launch_uri: _Optional[str] = ..., registration: _Optional[str] = ...) -> None: ...
+
+class BuildAuthRequestResponse(_message.Message):
+    __slots__ = ("reply", "authorization_uri", "state", "expire_time", "registration")
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_URI_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
+    reply: _browser_pb2.BrowserReply
+    authorization_uri: str
+    state: str
+    expire_time: _timestamp_pb2.Timestamp
+    registration: str
+    def __init__(self, reply: _Optional[_Union[_browser_pb2.BrowserReply, _Mapping]] = ..., authorization_uri: _Optional[str] = ..., state: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., registration: _Optional[str] = ...) -> None: ...
+
+class ValidateLaunchRequest(_message.Message):
+    __slots__ = ("browser", "launch_uri", "accept_message_types")
+    BROWSER_FIELD_NUMBER: _ClassVar[int]
+    LAUNCH_URI_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_MESSAGE_TYPES_FIELD_NUMBER: _ClassVar[int]
+    browser: _browser_pb2.BrowserRequest
+    launch_uri: str
+    accept_message_types: _containers.RepeatedScalarFieldContainer[_launch_pb2.MessageType]
+    def __init__(self, browser: _Optional[_Union[_browser_pb2.BrowserRequest, _Mapping]] = ..., launch_uri: _Optional[str] = ..., accept_message_types: _Optional[_Iterable[_Union[_launch_pb2.MessageType, str]]] = ...) -> None: ...
+
+class ValidateLaunchResponse(_message.Message):
+    __slots__ = ("launch", "browser_step", "headers")
+    LAUNCH_FIELD_NUMBER: _ClassVar[int]
+    BROWSER_STEP_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    launch: _launch_pb2.Launch
+    browser_step: _browser_pb2.BrowserReply
+    headers: _containers.RepeatedCompositeFieldContainer[_browser_pb2.Header]
+    def __init__(self, launch: _Optional[_Union[_launch_pb2.Launch, _Mapping]] = ..., browser_step: _Optional[_Union[_browser_pb2.BrowserReply, _Mapping]] = ..., headers: _Optional[_Iterable[_Union[_browser_pb2.Header, _Mapping]]] = ...) -> None: ...
+
+class CheckLaunchTokenRequest(_message.Message):
+    __slots__ = ("launch_token",)
+    LAUNCH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    launch_token: str
+    def __init__(self, launch_token: _Optional[str] = ...) -> None: ...
+
+class CheckLaunchTokenResponse(_message.Message):
+    __slots__ = ("launch", "expire_time")
+    LAUNCH_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    launch: _launch_pb2.Launch
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, launch: _Optional[_Union[_launch_pb2.Launch, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

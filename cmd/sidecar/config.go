@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ltisidecar/ltisidecar/jose"
+	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/platform"
+)
+
+const (
+	configVariable = "LTISIDECAR_CONFIG"
+	maxConfigSize  = 4 << 20 // bytes
+	maxSocketPath  = 107     // bytes, the kernel's limit
+)
+
+func defaultConfigPath() string {
+	if path := os.Getenv(configVariable); path != "" {
+		return path
+	}
+	return "/etc/ltisidecar/sidecar.yaml"
+}
+
+// Config is the configuration as docs/config.md describes it, checked and with its defaults filled in.
+type Config struct {
+	Dev           bool                 `yaml:"dev"`
+	Listen        ListenConfig         `yaml:"listen"`
+	DataDir       string               `yaml:"data_dir"`
+	Keys          KeysConfig           `yaml:"keys"`
+	Nonce         NonceConfig          `yaml:"nonce"`
+	Outbound      OutboundConfig       `yaml:"outbound"`
+	Log           LogConfig            `yaml:"log"`
+	Registrations []RegistrationConfig `yaml:"registrations"`
+	Registry      *platform.Registry   `yaml:"-"`
+	AllowCIDRs    []netip.Prefix       `yaml:"-"`
+	CAPEM         []byte               `yaml:"-"`
+	LogLevel      slog.Level           `yaml:"-"`
+	Warnings      []string             `yaml:"-"` // for the operator, with their place in the file
+}
+
+// ListenConfig says where the sidecar listens.
+type ListenConfig struct {
+	Socket string `yaml:"socket"`
+	TCP    string `yaml:"tcp"`
+	JWKS   string `yaml:"jwks"`
+}
+
+// KeysConfig says where the tool's keys are.
+type KeysConfig struct {
+	Directory string `yaml:"directory"`
+}
+
+// NonceConfig chooses the memory of redeemed nonces.
+type NonceConfig struct {
+	Store string `yaml:"store"`
+}
+
+// OutboundConfig confines requests to platforms.
+type OutboundConfig struct {
+	CAFile     string   `yaml:"ca_file"`
+	AllowCIDRs []string `yaml:"allow_cidrs"`
+}
+
+// LogConfig configures the log.
+type LogConfig struct {
+	Level string `yaml:"level"`
+}
+
+// RegistrationConfig is one registration.
+type RegistrationConfig struct {
+	Name               string   `yaml:"name"`
+	Issuer             string   `yaml:"issuer"`
+	ClientID           string   `yaml:"client_id"`
+	Deployments        []string `yaml:"deployments"`
+	UnknownDeployments string   `yaml:"unknown_deployments"`
+	AuthorizationURI   string   `yaml:"authorization_uri"`
+	TokenURI           string   `yaml:"token_uri"`
+	TokenAudience      string   `yaml:"token_audience"`
+	JWKSURI            string   `yaml:"jwks_uri"`
+	LaunchURIs         []string `yaml:"launch_uris"`
+	LoginURI           string   `yaml:"login_uri"`
+	TargetOrigins      []string `yaml:"target_origins"`
+	ServiceOrigins     []string `yaml:"service_origins"`
+	MessageTypes       []string `yaml:"message_types"`
+	Algorithms         []string `yaml:"algorithms"`
+	Anonymous          string   `yaml:"anonymous"`
+	Dialect            string   `yaml:"dialect"`
+	DeploymentClaim    *bool    `yaml:"deployment_claim"`
+	SubjectNamespace   string   `yaml:"subject_namespace"`
+}
+
+// LoadConfig reads and checks a configuration file. Its error lists every problem with file, line, column and fix.
+func LoadConfig(path string) (*Config, error) {
+	text, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	config := &Config{}
+	if err := yaml.UnmarshalWithOptions(text, config, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s is not a valid configuration:\n%s\ndocs/config.md lists every key", path, yaml.FormatError(err, false, true))
+	}
+	check := &configCheck{path: path, text: text, config: config}
+	check.run(filepath.Dir(path))
+	if len(check.problems) > 0 {
+		return nil, errors.New(strings.Join(check.problems, "\n"))
+	}
+	return config, nil
+}
+
+func readConfig(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration at %s: write one as docs/config.md shows, or name it with --config", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxConfigSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	if len(text) > maxConfigSize {
+		return nil, fmt.Errorf("the configuration %s is larger than 4 MiB", path)
+	}
+	return text, nil
+}
+
+// configCheck collects the problems of one configuration.
+type configCheck struct {
+	path     string
+	text     []byte
+	config   *Config
+	problems []string
+}
+
+// at returns "file:line:column: key: message" for a key such as listen.tcp, with the place of the nearest key that the
+// file has.
+func (c *configCheck) at(key, message string) string {
+	for path := "$." + key; path != "$"; path = parentPath(path) {
+		parsed, err := yaml.PathString(path)
+		if err != nil {
+			break
+		}
+		node, err := parsed.ReadNode(strings.NewReader(string(c.text)))
+		if err != nil || node == nil || node.GetToken() == nil {
+			continue
+		}
+		position := node.GetToken().Position
+		return fmt.Sprintf("%s:%d:%d: %s: %s", c.path, position.Line, position.Column, key, message)
+	}
+	return fmt.Sprintf("%s: %s: %s", c.path, key, message)
+}
+
+func parentPath(path string) string {
+	if i := strings.LastIndexAny(path, ".["); i > 0 {
+		return path[:i]
+	}
+	return "$"
+}
+
+func (c *configCheck) wrong(key, format string, args ...any) {
+	c.problems = append(c.problems, c.at(key, fmt.Sprintf(format, args...)))
+}
+
+func (c *configCheck) doubt(key, format string, args ...any) {
+	c.config.Warnings = append(c.config.Warnings, c.at(key, fmt.Sprintf(format, args...)))
+}
+
+// run checks everything and fills in the defaults. Relative paths are taken from the configuration's directory.
+func (c *configCheck) run(base string) {
+	config := c.config
+	if config.Listen.Socket == "" && config.Listen.TCP == "" {
+		config.Listen.Socket = "/run/ltisidecar/sidecar.sock"
+	}
+	if config.DataDir == "" {
+		config.DataDir = "/var/lib/ltisidecar"
+	}
+	if config.Keys.Directory == "" {
+		config.Keys.Directory = "keys"
+	}
+	for _, path := range []*string{&config.Listen.Socket, &config.DataDir, &config.Keys.Directory, &config.Outbound.CAFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(base, *path)
+		}
+	}
+	if len(config.Listen.Socket) > maxSocketPath {
+		c.wrong("listen.socket", "the path has %d bytes; the system allows %d", len(config.Listen.Socket), maxSocketPath)
+	}
+	c.checkLoopback("listen.tcp", config.Listen.TCP)
+	c.checkLoopback("listen.jwks", config.Listen.JWKS)
+	switch config.Nonce.Store {
+	case "":
+		config.Nonce.Store = "badger"
+	case "badger", "memory":
+	default:
+		c.wrong("nonce.store", "%q is not a store: use badger, or memory for tests", config.Nonce.Store)
+	}
+	if level := config.Log.Level; level != "" {
+		if err := config.LogLevel.UnmarshalText([]byte(level)); err != nil {
+			c.wrong("log.level", "%q is not a level: use debug, info, warn or error", level)
+		}
+	}
+	c.checkOutbound()
+	c.checkRegistrations()
+}
+
+// checkLoopback holds a TCP address to loopback: there is no encryption and no caller identity on it.
+func (c *configCheck) checkLoopback(key, address string) {
+	if address == "" {
+		return
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		c.wrong(key, "%q is not an address: write 127.0.0.1:50051", address)
+		return
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		c.wrong(key, "%q is not a loopback address; use 127.0.0.1 or [::1]: anyone who reaches it can act as the tool", address)
+	}
+}
+
+func (c *configCheck) checkOutbound() {
+	for i, text := range c.config.Outbound.AllowCIDRs {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			c.wrong(fmt.Sprintf("outbound.allow_cidrs[%d]", i), "%q is not a network: write 10.0.0.0/8", text)
+			continue
+		}
+		c.config.AllowCIDRs = append(c.config.AllowCIDRs, prefix.Masked())
+	}
+	if file := c.config.Outbound.CAFile; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			c.wrong("outbound.ca_file", "it cannot be read: %v", err)
+		}
+		c.config.CAPEM = text
+	}
+}
+
+func (c *configCheck) checkRegistrations() {
+	if len(c.config.Registrations) == 0 {
+		c.doubt("registrations", "there are none, so no platform can launch the tool")
+	}
+	registrations := make([]platform.Registration, 0, len(c.config.Registrations))
+	for i, r := range c.config.Registrations {
+		key := fmt.Sprintf("registrations[%d].", i)
+		registration := r.registration()
+		switch r.Anonymous {
+		case "", "reject":
+		case "accept":
+			registration.AllowAnonymous = true
+		default:
+			c.wrong(key+"anonymous", "%q is none of reject, accept", r.Anonymous)
+		}
+		for _, problem := range registration.Check(c.config.Dev, jose.Algorithms()) {
+			if problem.Warning {
+				c.doubt(key+problem.Field, "%s", problem.Message)
+			} else {
+				c.wrong(key+problem.Field, "%s", problem.Message)
+			}
+		}
+		registrations = append(registrations, registration)
+	}
+	registry, err := platform.NewRegistry(registrations)
+	if err != nil {
+		c.wrong("registrations", "%v", err)
+	}
+	c.config.Registry = registry
+}
+
+func (r *RegistrationConfig) registration() platform.Registration {
+	registration := platform.Registration{
+		Name:                r.Name,
+		Issuer:              r.Issuer,
+		ClientID:            r.ClientID,
+		Deployments:         r.Deployments,
+		UnknownDeployments:  platform.UnknownDeployments(r.UnknownDeployments),
+		AuthorizationURI:    r.AuthorizationURI,
+		TokenURI:            r.TokenURI,
+		TokenAudience:       r.TokenAudience,
+		JWKSURI:             r.JWKSURI,
+		LaunchURIs:          r.LaunchURIs,
+		LoginURI:            r.LoginURI,
+		TargetOrigins:       r.TargetOrigins,
+		ServiceOrigins:      r.ServiceOrigins,
+		Algorithms:          r.Algorithms,
+		Dialect:             r.Dialect,
+		OmitDeploymentClaim: r.DeploymentClaim != nil && !*r.DeploymentClaim,
+		SubjectNamespace:    r.SubjectNamespace,
+	}
+	for _, name := range r.MessageTypes {
+		registration.MessageTypes = append(registration.MessageTypes, lti.MessageType(name))
+	}
+	return registration
+}

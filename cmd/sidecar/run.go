@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/keystore"
+	"github.com/ltisidecar/ltisidecar/launch"
+	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
+	"github.com/ltisidecar/ltisidecar/nrps"
+	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/platform"
+	"github.com/ltisidecar/ltisidecar/records/boltstore"
+	"github.com/ltisidecar/ltisidecar/server"
+	"github.com/ltisidecar/ltisidecar/servicetoken"
+)
+
+const (
+	drainTime       = 10 * time.Second // for calls under way when the process is asked to end
+	jwksHeaderTime  = 5 * time.Second
+	jwksRequestTime = 10 * time.Second
+)
+
+// newServe returns `sidecar serve`.
+func newServe() *cobra.Command {
+	var acceptLoss bool
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the sidecar until SIGTERM or an interrupt",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			config, err := configOf(command)
+			if err != nil {
+				return err
+			}
+			logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: config.LogLevel}))
+			for _, warning := range config.Warnings {
+				logger.Warn("configuration", "warning", warning)
+			}
+			return serve(command.Context(), config, logger, acceptLoss)
+		},
+	}
+	command.Flags().BoolVar(&acceptLoss, "accept-loss", false, "start although the records or the keys of this sidecar are gone")
+	return command
+}
+
+// closers ends what was started, last first.
+type closers []func() error
+
+func (c *closers) add(name string, end func() error) {
+	*c = append(*c, func() error {
+		if err := end(); err != nil {
+			return fmt.Errorf("close %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+func (c closers) close() error {
+	var failures []error
+	for i := len(c) - 1; i >= 0; i-- {
+		failures = append(failures, c[i]())
+	}
+	return errors.Join(failures...)
+}
+
+// serve wires the parts and runs until ctx ends. It returns nil after a clean stop.
+func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool) (failure error) {
+	begun := time.Now()
+	var ends closers
+	defer func() { failure = errors.Join(failure, ends.close()) }()
+
+	api, err := assemble(ctx, config, logger, acceptLoss, &ends)
+	if err != nil {
+		return err
+	}
+	grpcServer := grpc.NewServer(api.Options()...)
+	api.Register(grpcServer)
+	healthServer := health.NewServer()
+	healthpb.RegisterHealthServer(grpcServer, healthServer)
+	if config.Dev {
+		reflection.Register(grpcServer)
+	}
+	listeners, err := listen(ctx, config.Listen)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(listeners)+1)
+	for _, listener := range listeners {
+		go func() { failed <- grpcServer.Serve(listener) }()
+	}
+	if config.Listen.JWKS != "" {
+		end, err := serveJWKS(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
+		if err != nil {
+			grpcServer.Stop()
+			return err
+		}
+		ends.add("JWKS listener", end)
+	}
+	logger.Info("ready", "version", version, "addresses", addresses(listeners), "registrations", len(config.Registrations), "dev", config.Dev, "start_duration", time.Since(begun))
+
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		grpcServer.Stop()
+		return fmt.Errorf("listener: %w", err)
+	}
+	logger.Info("stopping")
+	healthServer.Shutdown()
+	drain(grpcServer)
+	logger.Info("stopped")
+	return nil
+}
+
+// assemble makes the parts, lowest first, and hands their ends to ends.
+func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool, ends *closers) (*server.Server, error) {
+	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data_dir: %w", err)
+	}
+	recordStore, err := boltstore.Open(boltstore.Config{Path: filepath.Join(config.DataDir, "records.db")})
+	if err != nil {
+		return nil, err
+	}
+	ends.add("records", recordStore.Close)
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: true})
+	if err != nil {
+		return nil, err
+	}
+	instance, err := loadInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	if err != nil {
+		return nil, err
+	}
+	nonceConfig := badgerstore.Config{Instance: instance, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	if !nonceConfig.InMemory {
+		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
+	}
+	nonces, err := badgerstore.Open(nonceConfig)
+	if err != nil {
+		return nil, err
+	}
+	ends.add("nonces", nonces.Close)
+
+	client, err := newOutbound(config)
+	if err != nil {
+		return nil, err
+	}
+	ends.add("connections", func() error { client.Close(); return nil })
+	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	ends.add("platform keys", func() error { platformKeys.Close(); return nil })
+	learned, err := platform.NewLearned(platform.LearnedConfig{Store: recordStore, AllowHTTP: config.Dev})
+	if err != nil {
+		return nil, err
+	}
+	launches, err := launch.New(launch.Config{
+		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, AllowHTTP: config.Dev,
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys})
+	if err != nil {
+		return nil, err
+	}
+	ends.add("service tokens", func() error { tokens.Close(); return nil })
+	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin})
+	if err != nil {
+		return nil, err
+	}
+	rosters, err := nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin})
+	if err != nil {
+		return nil, err
+	}
+	return server.New(server.Config{
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger,
+	})
+}
+
+func newOutbound(config *Config) (*outbound.Client, error) {
+	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev}
+	if config.CAPEM != nil {
+		roots, err := outbound.RootsWith(config.CAPEM)
+		if err != nil {
+			return nil, fmt.Errorf("outbound.ca_file %s: %w", config.Outbound.CAFile, err)
+		}
+		settings.RootCAs = roots
+	}
+	return outbound.New(settings)
+}
+
+// listen opens the listeners of the API.
+func listen(ctx context.Context, config ListenConfig) ([]net.Listener, error) {
+	var listeners []net.Listener
+	if config.Socket != "" {
+		listener, err := listenUnix(ctx, config.Socket)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+	}
+	if config.TCP != "" {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.TCP)
+		if err != nil {
+			err = fmt.Errorf("listen on %s: %w", config.TCP, err)
+			for _, other := range listeners {
+				err = errors.Join(err, other.Close())
+			}
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}
+
+func addresses(listeners []net.Listener) []string {
+	var list []string
+	for _, listener := range listeners {
+		list = append(list, listener.Addr().Network()+":"+listener.Addr().String())
+	}
+	return list
+}
+
+// serveJWKS serves the tool's public keys over HTTP.
+func serveJWKS(ctx context.Context, address string, handler http.Handler, failed chan<- error) (end func() error, err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	httpServer := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: jwksHeaderTime,
+		ReadTimeout:       jwksRequestTime,
+		WriteTimeout:      jwksRequestTime,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	go func() {
+		if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	}()
+	return func() error {
+		limited, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		return httpServer.Shutdown(limited)
+	}, nil
+}
+
+// drain lets calls under way finish, for a limited time.
+func drain(grpcServer *grpc.Server) {
+	done := make(chan struct{})
+	go func() {
+		grpcServer.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(drainTime):
+		grpcServer.Stop()
+		<-done
+	}
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ltisidecar/ltisidecar/lti"
+)
+
+// claims is the payload of an id_token, split into members but not yet judged: names are exact, values are raw.
+type claims struct {
+	Issuer          jsontext.Value `json:"iss"`
+	Audience        jsontext.Value `json:"aud"`
+	AuthorizedParty jsontext.Value `json:"azp"`
+	Expires         jsontext.Value `json:"exp"`
+	IssuedAt        jsontext.Value `json:"iat"`
+	NotBefore       jsontext.Value `json:"nbf"`
+	Nonce           jsontext.Value `json:"nonce"`
+	Subject         jsontext.Value `json:"sub"`
+
+	Name       jsontext.Value `json:"name"`
+	GivenName  jsontext.Value `json:"given_name"`
+	FamilyName jsontext.Value `json:"family_name"`
+	Email      jsontext.Value `json:"email"`
+	Picture    jsontext.Value `json:"picture"`
+	Locale     jsontext.Value `json:"locale"`
+
+	Version          jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/version"`
+	MessageType      jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/message_type"`
+	DeploymentID     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/deployment_id"`
+	TargetLinkURI    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/target_link_uri"`
+	ResourceLink     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/resource_link"`
+	Roles            jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/roles"`
+	Context          jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/context"`
+	ToolPlatform     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/tool_platform"`
+	RoleScopeMentor  jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/role_scope_mentor"`
+	Presentation     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/launch_presentation"`
+	LIS              jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/lis"`
+	Custom           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+	GradeEndpoint    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"`
+	NamesRoleService jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
+}
+
+// readClaims splits a payload that has passed the gate.
+func readClaims(payload []byte) (*claims, error) {
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		// The gate has checked the text, so only a defect of ours can bring us here.
+		return nil, fmt.Errorf("launch: split claims: %w", err)
+	}
+	return &c, nil
+}
+
+// text returns the text of a raw value that is a JSON string.
+func text(value jsontext.Value) (string, bool) {
+	if value.Kind() != '"' {
+		return "", false
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// textOr returns the text of a raw value, and "" for anything else: in the field, descriptive members are null, empty
+// or numbers as often as not, and none of that is worth a refusal.
+func textOr(value jsontext.Value) string {
+	s, _ := text(value)
+	return s
+}
+
+// object splits a raw value that is a JSON object; nil for anything else.
+func object(value jsontext.Value) map[string]jsontext.Value {
+	if value.Kind() != '{' {
+		return nil
+	}
+	var members map[string]jsontext.Value
+	if json.Unmarshal(value, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// list splits a raw value that is a JSON array.
+func list(value jsontext.Value) ([]jsontext.Value, bool) {
+	if value.Kind() != '[' {
+		return nil, false
+	}
+	var elements []jsontext.Value
+	if json.Unmarshal(value, &elements) != nil {
+		return nil, false
+	}
+	return elements, true
+}
+
+// texts returns the non-empty strings of a raw array, and of a single string; anything else in it is passed over.
+func texts(value jsontext.Value) []string {
+	if s, ok := text(value); ok && s != "" {
+		return []string{s}
+	}
+	elements, _ := list(value)
+	var found []string
+	for _, element := range elements {
+		if s, ok := text(element); ok && s != "" {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// number returns a raw value that is a finite JSON number, and 0 for anything else.
+func number(value jsontext.Value) float64 {
+	if value.Kind() != '0' {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}
+
+const maxNumericDate = 1 << 40 // seconds; some 34,000 years
+
+// numericDate returns a NumericDate (RFC 7519, section 2): a JSON number, finite, above 0, fractions allowed.
+func numericDate(claim string, value jsontext.Value) (time.Time, error) {
+	if value == nil {
+		return time.Time{}, missing(claim)
+	}
+	if value.Kind() != '0' {
+		return time.Time{}, invalid(claim, "it must be a number, not a text or anything else", string(value))
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || !(f > 0 && f <= maxNumericDate) {
+		return time.Time{}, invalid(claim, "it must be above 0 and under 2^40 seconds", string(value))
+	}
+	seconds, fraction := math.Modf(f)
+	return time.Unix(int64(seconds), int64(fraction*1e9)), nil
+}
+
+// identifier returns a claim that must be a text of 1 to 255 characters and not blank. Its errors do not repeat the
+// value, which may name a person.
+func identifier(claim string, value jsontext.Value) (string, error) {
+	if value == nil {
+		return "", missing(claim)
+	}
+	s, ok := text(value)
+	switch {
+	case !ok:
+		return "", invalid(claim, "it must be a text", "")
+	case strings.TrimSpace(s) == "":
+		return "", invalid(claim, "it must not be empty", "")
+	case utf8.RuneCountInString(s) > lti.MaxIDLength:
+		return "", invalid(claim, "it has more than 255 characters", "")
+	}
+	return s, nil
+}
+
+func missing(claim string) *lti.Error {
+	return lti.Errorf(lti.ReasonClaimMissing, "The id_token has no claim %q.", claim).With("claim", claim)
+}
+
+func invalid(claim, defect, actual string) *lti.Error {
+	return lti.Errorf(lti.ReasonClaimInvalid, "The claim %q is not allowed: %s.", claim, defect).
+		With("claim", claim).With("expected", defect).With("actual", lti.Excerpt(actual))
+}

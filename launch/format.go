@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// formatTime is how times stand in messages and metadata: UTC, whole seconds.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func contains(list []string, text string) bool { return slices.Contains(list, text) }

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/platform"
+)
+
+// readMessage reads the claims of LTI Core 1.3, sections 5.3 and 5.4, that make a launch, in the order of the errors
+// that help most. The token is verified by now.
+func (v *Validator) readMessage(c *claims, registration *platform.Registration, accepted []lti.MessageType) (*Launch, error) {
+	launch := &Launch{Registration: registration.Name, Issuer: registration.Issuer, ClientID: registration.ClientID}
+	if err := checkVersion(c.Version); err != nil {
+		return nil, err
+	}
+	var err error
+	if launch.DeploymentID, err = identifier(lti.ClaimDeploymentID, c.DeploymentID); err != nil {
+		return nil, err
+	}
+	if launch.MessageType, err = checkMessageType(c.MessageType, registration, accepted); err != nil {
+		return nil, err
+	}
+	if launch.User, err = readUser(c, registration); err != nil {
+		return nil, err
+	}
+	if c.Roles == nil {
+		return nil, missing(lti.ClaimRoles)
+	}
+	if _, ok := list(c.Roles); !ok {
+		return nil, invalid(lti.ClaimRoles, "it must be a list", string(c.Roles))
+	}
+	for _, role := range texts(c.Roles) {
+		launch.Roles = append(launch.Roles, lti.ExpandRole(role))
+	}
+	launch.RoleSummary = lti.SummarizeRoles(launch.Roles)
+	if launch.Context, err = readContext(c.Context, launch); err != nil {
+		return nil, err
+	}
+	if launch.ResourceLink, err = readResourceLink(c.ResourceLink, launch); err != nil {
+		return nil, err
+	}
+	if launch.TargetLinkURI, err = v.readTarget(c.TargetLinkURI, registration); err != nil {
+		return nil, err
+	}
+	readOptional(c, launch)
+	return launch, nil
+}
+
+func checkVersion(value jsontext.Value) error {
+	version, ok := text(value)
+	if ok && version == lti.Version {
+		return nil
+	}
+	if value == nil {
+		return missing(lti.ClaimVersion)
+	}
+	return lti.Errorf(lti.ReasonVersionUnsupported, "The message has the LTI version %q, not %q.", lti.Excerpt(string(value)), lti.Version).With("actual", lti.Excerpt(string(value)))
+}
+
+// checkMessageType accepts a message type that is known, that the registration enables, and that the caller's route
+// serves.
+func checkMessageType(value jsontext.Value, registration *platform.Registration, accepted []lti.MessageType) (lti.MessageType, error) {
+	if value == nil {
+		return "", missing(lti.ClaimMessageType)
+	}
+	name, ok := text(value)
+	message := lti.MessageType(name)
+	if !ok || !slices.Contains(lti.MessageTypes(), message) {
+		return "", lti.Errorf(lti.ReasonMessageTypeUnknown, "The message type %q is not supported.", lti.Excerpt(string(value))).With("actual", lti.Excerpt(string(value)))
+	}
+	for _, allowed := range [][]lti.MessageType{registration.MessageTypes, accepted} {
+		if len(allowed) == 0 {
+			allowed = []lti.MessageType{lti.MessageResourceLink}
+		}
+		if !slices.Contains(allowed, message) {
+			var names []string
+			for _, a := range allowed {
+				names = append(names, string(a))
+			}
+			expected := strings.Join(names, " ")
+			return "", lti.Errorf(lti.ReasonMessageTypeNotAccepted, "The message type %q is not accepted here; accepted: %s.", name, expected).
+				With("actual", name).With("expected", expected)
+		}
+	}
+	return message, nil
+}
+
+// readUser reads the user. A missing sub is an anonymous launch; an empty one is always refused, as the certification
+// suite has it (sections 5.3.6.1 and 6.1.1 of the guide).
+func readUser(c *claims, registration *platform.Registration) (*User, error) {
+	if c.Subject == nil {
+		if registration.AllowAnonymous {
+			return nil, nil
+		}
+		return nil, lti.Errorf(lti.ReasonAnonymousNotAllowed, "The launch names no user (no sub), and the registration %q does not allow anonymous launches.", registration.Name)
+	}
+	id, err := identifier("sub", c.Subject)
+	if err != nil {
+		return nil, err
+	}
+	return &User{
+		Key:        lti.UserKey(registration.SubjectNamespace, registration.Issuer, id),
+		ID:         id,
+		Name:       textOr(c.Name),
+		GivenName:  textOr(c.GivenName),
+		FamilyName: textOr(c.FamilyName),
+		Email:      textOr(c.Email),
+		Picture:    textOr(c.Picture),
+		Locale:     textOr(c.Locale),
+	}, nil
+}
+
+func isNull(value jsontext.Value) bool { return value == nil || value.Kind() == 'n' }
+
+func readContext(value jsontext.Value, launch *Launch) (*Context, error) {
+	if isNull(value) {
+		return nil, nil
+	}
+	members := object(value)
+	if members == nil {
+		return nil, invalid(lti.ClaimContext, "it must be an object", string(value))
+	}
+	id, err := identifier(lti.ClaimContext+".id", members["id"])
+	if err != nil {
+		return nil, err
+	}
+	return &Context{
+		Key:   lti.Key("context", launch.Issuer, launch.DeploymentID, id),
+		ID:    id,
+		Label: textOr(members["label"]),
+		Title: textOr(members["title"]),
+		Types: texts(members["type"]),
+	}, nil
+}
+
+func readResourceLink(value jsontext.Value, launch *Launch) (*ResourceLink, error) {
+	if isNull(value) {
+		return nil, missing(lti.ClaimResourceLink)
+	}
+	members := object(value)
+	if members == nil {
+		return nil, invalid(lti.ClaimResourceLink, "it must be an object", string(value))
+	}
+	id, err := identifier(lti.ClaimResourceLink+".id", members["id"])
+	if err != nil {
+		return nil, err
+	}
+	return &ResourceLink{
+		Key:         lti.Key("resource_link", launch.Issuer, launch.DeploymentID, id),
+		ID:          id,
+		Title:       textOr(members["title"]),
+		Description: textOr(members["description"]),
+	}, nil
+}
+
+func (v *Validator) readTarget(value jsontext.Value, registration *platform.Registration) (string, error) {
+	if value == nil {
+		return "", missing(lti.ClaimTargetLinkURI)
+	}
+	target, ok := text(value)
+	if !ok {
+		return "", invalid(lti.ClaimTargetLinkURI, "it must be a text", string(value))
+	}
+	return target, v.checkTarget(registration, target)
+}
+
+// readOptional reads what a launch can do without. Nothing in it is a reason to refuse.
+func readOptional(c *claims, launch *Launch) {
+	if launch.RoleSummary.Mentor {
+		launch.MentoredUsers = texts(c.RoleScopeMentor)
+	}
+	if custom := object(c.Custom); len(custom) > 0 {
+		launch.Custom = make(map[string]string, len(custom))
+		for name, value := range custom {
+			if s, ok := text(value); ok {
+				launch.Custom[name] = s
+			} else {
+				launch.Custom[name] = string(value)
+			}
+		}
+	}
+	if p := object(c.Presentation); p != nil {
+		launch.Presentation = &Presentation{
+			DocumentTarget: textOr(p["document_target"]),
+			Height:         number(p["height"]),
+			Width:          number(p["width"]),
+			ReturnURI:      webURI(textOr(p["return_url"])),
+			Locale:         textOr(p["locale"]),
+		}
+	}
+	if p := object(c.ToolPlatform); p != nil {
+		launch.Platform = &ToolPlatform{
+			GUID:          textOr(p["guid"]),
+			Name:          textOr(p["name"]),
+			ProductFamily: textOr(p["product_family_code"]),
+			Version:       textOr(p["version"]),
+			Description:   textOr(p["description"]),
+			URI:           webURI(textOr(p["url"])),
+			ContactEmail:  textOr(p["contact_email"]),
+		}
+	}
+	if l := object(c.LIS); l != nil {
+		launch.LIS = &LIS{
+			PersonSourcedID:         textOr(l["person_sourcedid"]),
+			CourseOfferingSourcedID: textOr(l["course_offering_sourcedid"]),
+			CourseSectionSourcedID:  textOr(l["course_section_sourcedid"]),
+		}
+	}
+	if e := object(c.GradeEndpoint); e != nil {
+		launch.Grades = &lti.GradeEndpoint{
+			Registration: launch.Registration,
+			DeploymentID: launch.DeploymentID,
+			LineItemURI:  strings.TrimSpace(textOr(e["lineitem"])),
+			LineItemsURI: strings.TrimSpace(textOr(e["lineitems"])),
+			Scopes:       texts(e["scope"]),
+		}
+	}
+	if m := object(c.NamesRoleService); m != nil && textOr(m["context_memberships_url"]) != "" {
+		launch.Memberships = &lti.MembershipEndpoint{
+			Registration:          launch.Registration,
+			DeploymentID:          launch.DeploymentID,
+			ContextMembershipsURI: strings.TrimSpace(textOr(m["context_memberships_url"])),
+			ServiceVersions:       texts(m["service_versions"]),
+		}
+	}
+}
+
+// webURI returns a URI that is safe to link to, and "" for any other: tools put it into pages.
+func webURI(uri string) string {
+	parsed, err := url.Parse(uri)
+	if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
+		return ""
+	}
+	return uri
+}

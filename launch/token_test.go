@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ltisidecar/ltisidecar/lti"
+)
+
+func TestLaunchToken(t *testing.T) {
+	f := newFixture(t)
+	l := f.begin()
+	outcome, err := f.validate(request(l, sign(f.claims(l, map[string]any{lti.ClaimCustom: map[string]any{"a": "b"}}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := outcome.Launch
+	got, expires, err := f.CheckToken(t.Context(), "local", first.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.ID != first.ID || got.User.Name != "Sam Student" || got.ClaimsJSON != "" || got.Custom["a"] != "b" || got.Token == first.Token || !got.Time.Equal(start) || !expires.Equal(start.Add(time.Hour)) {
+		t.Errorf("launch = %+v, expires %s", got, expires)
+	}
+	_, _, err = f.CheckToken(t.Context(), "another tool", first.Token)
+	wantReason(t, err, lti.ReasonLaunchTokenInvalid)
+	altered := []byte(first.Token)
+	altered[len(altered)/2] ^= 1
+	_, _, err = f.CheckToken(t.Context(), "local", string(altered))
+	wantReason(t, err, lti.ReasonLaunchTokenInvalid)
+	_, _, err = f.CheckToken(t.Context(), "local", "")
+	wantReason(t, err, lti.ReasonRequestInvalid)
+	_, _, err = f.CheckToken(t.Context(), "local", strings.Repeat("A", 8<<10+1))
+	wantReason(t, err, lti.ReasonParameterTooLong)
+
+	f.clock.now = start.Add(time.Hour)
+	_, _, err = f.CheckToken(t.Context(), "local", first.Token)
+	wantReason(t, err, lti.ReasonLaunchTokenExpired)
+
+	// Renewed every 50 minutes, it lasts until 12 hours after the launch and not a second more.
+	f.clock.now = start
+	token := first.Token
+	for f.clock.now.Before(start.Add(12 * time.Hour)) {
+		renewed, expires, err := f.CheckToken(t.Context(), "local", token)
+		if err != nil {
+			t.Fatalf("after %s: %v", f.clock.now.Sub(start), err)
+		}
+		if expires.After(start.Add(12 * time.Hour)) {
+			t.Fatalf("expires %s", expires)
+		}
+		token = renewed.Token
+		f.clock.now = f.clock.now.Add(50 * time.Minute)
+	}
+	f.clock.now = start.Add(12 * time.Hour)
+	_, _, err = f.CheckToken(t.Context(), "local", token)
+	wantReason(t, err, lti.ReasonLaunchTokenExpired)
+}
+
+func TestLargeLaunchHasASlimToken(t *testing.T) {
+	f := newFixture(t)
+	for size, want := range map[int]string{6 << 10: "without custom", 100: "whole"} {
+		l := f.begin()
+		outcome, err := f.validate(request(l, sign(f.claims(l, map[string]any{lti.ClaimCustom: map[string]any{"a": strings.Repeat("x", size)}}))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := f.CheckToken(t.Context(), "local", outcome.Launch.Token)
+		if err != nil || (got.Custom == nil) != (want == "without custom") || len(outcome.Launch.Token) > 8<<10 {
+			t.Errorf("%d bytes: %d custom parameters, %v", size, len(got.Custom), err)
+		}
+	}
+	l := f.begin()
+	outcome, err := f.validate(request(l, sign(f.claims(l, map[string]any{lti.ClaimContext: map[string]any{"id": "c", "title": strings.Repeat("x", 9<<10)}}))))
+	if err != nil || outcome.Launch.Token != "" || outcome.Launch.Context.Title == "" {
+		t.Errorf("a launch too large for any token: %v", err)
+	}
+}

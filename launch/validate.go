@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ltisidecar/ltisidecar/jose"
+	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/noncestore"
+	"github.com/ltisidecar/ltisidecar/platform"
+)
+
+// Request is an authentication response as the tool relays it.
+type Request struct {
+	Browser   BrowserRequest
+	LaunchURI string            // as given to BuildAuthRequest
+	Accept    []lti.MessageType // empty: LtiResourceLinkRequest
+}
+
+// Outcome is an accepted launch, or a page that the browser has to go through first.
+type Outcome struct {
+	Launch  *Launch  // nil where Step is set
+	Step    *Reply   // nothing is consumed
+	Headers []Header // for the tool's own answer to the launch
+}
+
+// maxLifetime is the longest time between iat and exp that is believed.
+const maxLifetime = 24 * time.Hour
+
+// validation is one launch on its way through the checks.
+type validation struct {
+	*Validator
+	caller  string
+	request *Request
+	now     time.Time
+
+	form         form
+	seal         noncestore.Seal
+	state        *loginState
+	loginID      string
+	registration *platform.Registration
+	binding      Binding
+	token        *jose.Token
+	claims       *claims
+	launch       *Launch
+}
+
+// Refusal is an error of Validate with what the caller needs to answer the browser. Err is the *lti.Error.
+type Refusal struct {
+	Err        error
+	LaunchID   string // "" where the state could not be opened
+	RestartURI string // where the user can begin the login anew in a new window, or ""
+}
+
+// Error returns the text of the error.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the error.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Validate checks an authentication response, cheap checks before dear ones, and redeems its nonce last: a bad token
+// never uses up a good login. caller is the logical name that was given to BuildAuthRequest. Errors are *Refusal.
+func (v *Validator) Validate(ctx context.Context, caller string, request Request) (*Outcome, error) {
+	c := &validation{Validator: v, caller: caller, request: &request, now: v.config.Now()}
+	outcome, err := c.run(ctx)
+	if err == nil {
+		return outcome, nil
+	}
+	refusal := &Refusal{Err: err}
+	if c.state != nil {
+		refusal.LaunchID = launchID(c.state.nonce)
+		var known *lti.Error
+		if errors.As(err, &known) {
+			refusal.Err = known.With("launch_id", refusal.LaunchID)
+			if c.registration != nil {
+				refusal.Err = known.With("launch_id", refusal.LaunchID).With("registration", c.registration.Name)
+			}
+		}
+		if lti.ReasonOf(err) == lti.ReasonBindingMissing {
+			refusal.RestartURI = v.restarts.uri(c.loginID, c.now)
+		}
+	}
+	return nil, refusal
+}
+
+// run is the order of the checks.
+func (c *validation) run(ctx context.Context) (*Outcome, error) {
+	if err := c.readForm(); err != nil {
+		return nil, err
+	}
+	if err := c.openState(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.checkPlatformError(); err != nil {
+		return nil, err
+	}
+	if err := c.checkUnused(ctx); err != nil {
+		return nil, err
+	}
+	if step, err := c.checkBinding(); step != nil || err != nil {
+		return &Outcome{Step: step}, err
+	}
+	if err := c.readToken(); err != nil {
+		return nil, err
+	}
+	if err := c.checkParties(); err != nil {
+		return nil, err
+	}
+	if err := c.verifySignature(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.checkTimes(); err != nil {
+		return nil, err
+	}
+	if err := c.checkNonce(); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.launch, err = c.readMessage(c.claims, c.registration, c.request.Accept); err != nil {
+		return nil, err
+	}
+	if err := c.checkDeployment(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.redeem(ctx); err != nil {
+		return nil, err
+	}
+	return c.accept()
+}
+
+// readForm holds the request to its caps and takes the parameters (Security Framework 5.1.1.3).
+func (c *validation) readForm() error {
+	if method := c.request.Browser.Method; method != "POST" {
+		return lti.Errorf(lti.ReasonMethodNotAllowed, "A launch is a POST, not %q.", lti.Excerpt(method)).With("actual", lti.Excerpt(method))
+	}
+	var err error
+	c.form, err = c.request.Browser.read(c.config.MaxTokenSize, paramState, paramIDToken, paramError, paramErrorText, paramStorageProof)
+	return err
+}
+
+// openState opens the state and holds it to the caller and the launch URI it was made for.
+func (c *validation) openState(ctx context.Context) error {
+	text, err := c.form.need(paramState)
+	if err != nil {
+		if platformError := c.form[paramError]; platformError != "" {
+			// Some platforms drop the state when they refuse: their words still help.
+			return platformDenied(platformError, c.form[paramErrorText])
+		}
+		return err
+	}
+	if c.seal, err = c.Validator.seal(ctx); err != nil {
+		return err
+	}
+	state, err := openState(c.seal, text, c.now)
+	if err != nil {
+		return err
+	}
+	c.state, c.loginID = state, loginID(text)
+	c.registration = c.registrations[state.registration]
+	if c.registration == nil {
+		return lti.Errorf(lti.ReasonStateStale, "The registration that the login began with was removed or changed.")
+	}
+	if state.caller != fingerprintOf("caller", c.caller) {
+		return lti.Errorf(lti.ReasonStateMismatch, "The login was begun by another caller than %q.", c.caller).With("actual", c.caller)
+	}
+	uri, err := launchURI(c.registration, c.request.LaunchURI)
+	if err != nil {
+		return err
+	}
+	if state.launchURI != fingerprintOf("launch URI", uri) {
+		return lti.Errorf(lti.ReasonStateMismatch, "The login was for another launch URI than %q: give BuildAuthRequest and ValidateLaunch the same launch_uri.", uri).With("actual", uri)
+	}
+	return nil
+}
+
+// checkPlatformError reports the platform's words where it answered with an error (Security Framework 5.1.1.5).
+func (c *validation) checkPlatformError() error {
+	if platformError, ok := c.form[paramError]; ok {
+		return platformDenied(platformError, c.form[paramErrorText])
+	}
+	return nil
+}
+
+func platformDenied(code, description string) *lti.Error {
+	return lti.Errorf(lti.ReasonPlatformDenied, "The platform answered %q: %q.", lti.Excerpt(code), lti.Excerpt(description)).
+		With("platform_error", lti.Excerpt(code)).With("platform_description", lti.Excerpt(description))
+}
+
+// checkUnused refuses early what is known to be used. It decides nothing: redeem does.
+func (c *validation) checkUnused(ctx context.Context) error {
+	return c.replayOr(ctx, c.config.Nonces.Redeemed(ctx, c.state.nonce))
+}
+
+// checkBinding ties the launch to the browser that began the login. Where nothing came back and the platform offered
+// its storage, it answers with the page that asks there.
+func (c *validation) checkBinding() (*Reply, error) {
+	browser := &c.request.Browser
+	var names []string
+	plain, partitioned := false, false
+	for _, cookie := range loginCookies(browser.CookieHeader) {
+		if cookie.id != c.loginID {
+			continue
+		}
+		names = append(names, cookieName(cookie))
+		if !c.state.fitsBinding(cookie.value) {
+			return nil, c.bindingError(lti.ReasonBindingMismatch, "The login cookie is not the one of this login.", names)
+		}
+		plain, partitioned = plain || !cookie.partitioned, partitioned || cookie.partitioned
+	}
+	switch {
+	case plain:
+		c.binding = BindingCookie
+		return nil, nil
+	case partitioned:
+		c.binding = BindingPartitionedCookie
+		return nil, nil
+	}
+	proof, offered := c.form[paramStorageProof]
+	if !offered {
+		if !c.state.storage || c.form[paramIDToken] == "" {
+			return nil, c.bindingError(lti.ReasonBindingMissing, "No login cookie came back, and the platform offered no storage.", names)
+		}
+		return storageReply(storageData{
+			Target: c.state.storageTarget, Origin: authorizationOrigin(c.registration), Key: storageKey(c.loginID), ProofName: paramStorageProof,
+			Parameters: []Parameter{{paramIDToken, c.form[paramIDToken]}, {paramState, c.form[paramState]}},
+		}, browser.CSPNonce)
+	}
+	if !c.state.storage || !c.isOwnPost() {
+		// Anyone can post a proof of his own login in another's browser: it counts only from our own page.
+		return nil, c.bindingError(lti.ReasonBindingMissing, "A storage proof came, but not from the sidecar's own page.", names)
+	}
+	if proof == "" {
+		return nil, c.bindingError(lti.ReasonBindingMissing, "No login cookie came back, and the platform's storage did not answer.", names)
+	}
+	if !c.state.fitsBinding(proof) {
+		return nil, c.bindingError(lti.ReasonBindingMismatch, "The storage proof is not the one of this login.", names)
+	}
+	c.binding = BindingPlatformStorage
+	return nil, nil
+}
+
+// isOwnPost reports whether the browser says that the request came from a page of the launch URI's own origin.
+func (c *validation) isOwnPost() bool {
+	browser := &c.request.Browser
+	if browser.SecFetchSite != "" {
+		return browser.SecFetchSite == "same-origin"
+	}
+	uri, err := launchURI(c.registration, c.request.LaunchURI)
+	if err != nil {
+		return false
+	}
+	own, err := platform.Origin(uri)
+	return err == nil && browser.Origin == own
+}
+
+// bindingError explains a blank frame: which cookies came, and what the browser says of the frame.
+func (c *validation) bindingError(reason lti.Reason, message string, names []string) *lti.Error {
+	browser := &c.request.Browser
+	cookies := strings.Join(names, " ")
+	if cookies == "" {
+		cookies = fmt.Sprintf("none of this login, %d of others", len(loginCookies(browser.CookieHeader)))
+	}
+	return lti.Errorf(reason, "%s", message).With("cookies", cookies).
+		With("sec_fetch_dest", lti.Excerpt(browser.SecFetchDest)).With("sec_fetch_storage_access", lti.Excerpt(browser.SecFetchStorageAccess))
+}
+
+func cookieName(cookie loginCookie) string {
+	if cookie.partitioned {
+		return cookiePartitioned + cookie.id
+	}
+	return cookiePlain + cookie.id
+}
+
+// readToken takes the id_token through the gate and splits its claims.
+func (c *validation) readToken() error {
+	text, err := c.form.need(paramIDToken)
+	if err != nil {
+		return err
+	}
+	allowed := c.registration.Algorithms
+	if len(allowed) == 0 {
+		allowed = []string{jose.RS256}
+	}
+	if c.token, err = jose.Parse(text, allowed); err != nil {
+		return err
+	}
+	c.claims, err = readClaims(c.token.Payload)
+	return err
+}
+
+// checkParties compares iss, aud and azp, still untrusted, with the registration that the login began with (Security
+// Framework 5.1.3, points 2 to 5). It stands before the key is looked up, so that no other platform's key is.
+func (c *validation) checkParties() error {
+	issuer, ok := text(c.claims.Issuer)
+	if !ok {
+		return missingOrInvalid("iss", c.claims.Issuer)
+	}
+	if issuer != c.registration.Issuer {
+		return lti.Errorf(lti.ReasonIssuerMismatch, "The id_token is from %q; the registration %q has %q.", lti.Excerpt(issuer), c.registration.Name, c.registration.Issuer).
+			With("expected", c.registration.Issuer).With("actual", lti.Excerpt(issuer))
+	}
+	single, isText := text(c.claims.Audience)
+	audiences := []string{single}
+	if !isText {
+		elements, isList := list(c.claims.Audience)
+		if !isList {
+			return missingOrInvalid("aud", c.claims.Audience)
+		}
+		audiences = audiences[:0]
+		for _, element := range elements {
+			audience, ok := text(element)
+			if !ok {
+				return invalid("aud", "it must hold texts only", string(element))
+			}
+			audiences = append(audiences, audience)
+		}
+	}
+	if len(audiences) == 0 || !allEqual(audiences, c.registration.ClientID) {
+		actual := lti.Excerpt(strings.Join(audiences, " "))
+		return lti.Errorf(lti.ReasonAudienceMismatch, "The id_token is for %q; the registration %q has the client id %q and trusts no other audience.", actual, c.registration.Name, c.registration.ClientID).
+			With("expected", c.registration.ClientID).With("actual", actual)
+	}
+	if c.claims.AuthorizedParty == nil && len(audiences) == 1 {
+		return nil
+	}
+	if party, ok := text(c.claims.AuthorizedParty); !ok || party != c.registration.ClientID {
+		actual := lti.Excerpt(string(c.claims.AuthorizedParty))
+		return lti.Errorf(lti.ReasonAuthorizedPartyMismatch, "The id_token's azp is %q; the registration %q has the client id %q.", actual, c.registration.Name, c.registration.ClientID).
+			With("expected", c.registration.ClientID).With("actual", actual)
+	}
+	return nil
+}
+
+func allEqual(list []string, want string) bool {
+	for _, text := range list {
+		if text != want {
+			return false
+		}
+	}
+	return true
+}
+
+func missingOrInvalid(claim string, value []byte) error {
+	if value == nil {
+		return missing(claim)
+	}
+	return invalid(claim, "it must be a text", string(value))
+}
+
+// verifySignature verifies the signature once, and once more where the platform put new key material under the kid.
+func (c *validation) verifySignature(ctx context.Context) error {
+	key, err := c.config.Keys.Key(ctx, c.registration, c.token.KeyID, c.token.Algorithm)
+	if err != nil {
+		return err
+	}
+	failure := c.token.Verify(key)
+	if failure == nil {
+		return nil
+	}
+	replaced, err := c.config.Keys.Replaced(ctx, c.registration, c.token.KeyID, c.token.Algorithm, key)
+	if err != nil || replaced == nil {
+		return failure // that the keys could not be fetched anew does not make the signature good
+	}
+	return c.token.Verify(replaced)
+}
+
+// checkTimes holds exp, iat and nbf to the clock, with the leeway on both sides (points 7 and 8). A token is refused
+// from exp + leeway on.
+func (c *validation) checkTimes() error {
+	expires, err := numericDate("exp", c.claims.Expires)
+	if err != nil {
+		return err
+	}
+	issued, err := numericDate("iat", c.claims.IssuedAt)
+	if err != nil {
+		return err
+	}
+	leeway := c.config.Leeway
+	if late := c.now.Sub(expires); late >= leeway {
+		return lti.Errorf(lti.ReasonTokenExpired, "The id_token expired %s ago; %s are tolerated.", late.Round(time.Second), leeway).
+			With("expired_time", formatTime(expires)).With("clock_skew", "-"+late.Round(time.Second).String())
+	}
+	if expires.Before(issued) || expires.Sub(issued) > maxLifetime {
+		return invalid("exp", "it must be after iat, by 24 hours at most", string(c.claims.Expires))
+	}
+	if err := c.checkNotAhead("iat", issued); err != nil {
+		return err
+	}
+	if c.claims.NotBefore == nil {
+		return nil
+	}
+	notBefore, err := numericDate("nbf", c.claims.NotBefore)
+	if err != nil {
+		return err
+	}
+	return c.checkNotAhead("nbf", notBefore)
+}
+
+func (c *validation) checkNotAhead(claim string, t time.Time) error {
+	if ahead := t.Sub(c.now); ahead > c.config.Leeway {
+		return lti.Errorf(lti.ReasonTokenNotYetValid, "The id_token's %s lies %s ahead; %s are tolerated.", claim, ahead.Round(time.Second), c.config.Leeway).
+			With("claim", claim).With("clock_skew", "+"+ahead.Round(time.Second).String())
+	}
+	return nil
+}
+
+// checkNonce compares the nonce with the one that the state was made with (OpenID Connect Core 3.2.2.11).
+func (c *validation) checkNonce() error {
+	if c.claims.Nonce == nil {
+		return missing("nonce")
+	}
+	if nonce, ok := text(c.claims.Nonce); !ok || nonce != nonceText(c.state.nonce) {
+		return lti.Errorf(lti.ReasonNonceMismatch, "The id_token answers another authentication request than its state belongs to.")
+	}
+	return nil
+}
+
+// checkDeployment holds the deployment to the login's hint and to the registration.
+func (c *validation) checkDeployment(ctx context.Context) error {
+	if hint := c.state.deployment; hint != (fingerprint{}) && hint != fingerprintOf("deployment", c.launch.DeploymentID) {
+		return lti.Errorf(lti.ReasonDeploymentMismatch, "The launch is of the deployment %q, the login was of another.", lti.Excerpt(c.launch.DeploymentID)).
+			With("actual", lti.Excerpt(c.launch.DeploymentID))
+	}
+	return c.config.Deployments.CheckDeployment(ctx, c.registration, c.launch.DeploymentID, true)
+}
+
+// redeem uses the nonce up, atomically, under the seal that opened the state.
+func (c *validation) redeem(ctx context.Context) error {
+	return c.replayOr(ctx, c.config.Nonces.Redeem(ctx, c.seal.Generation, c.state.nonce))
+}
+
+// replayOr names the launch that a replay repeats, and maps the store's other errors.
+func (c *validation) replayOr(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var replay *noncestore.ReplayError
+	if errors.As(err, &replay) {
+		return lti.Errorf(lti.ReasonNonceReplayed, "This launch was accepted before, at %s.", formatTime(replay.FirstUsed)).
+			With("first_used_time", formatTime(replay.FirstUsed))
+	}
+	return storeError(ctx, err)
+}
+
+// accept completes the launch.
+func (c *validation) accept() (*Outcome, error) {
+	c.restarts.forget(c.loginID)
+	c.launch.ID = launchID(c.state.nonce)
+	c.launch.Time = c.now.UTC()
+	c.launch.Binding = c.binding
+	c.launch.ClaimsJSON = string(c.token.Payload)
+	c.launch.TargetChanged = c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
+	var err error
+	if c.launch.Token, _, err = c.sealToken(c.caller, c.launch); err != nil {
+		return nil, err
+	}
+	return &Outcome{Launch: c.launch, Headers: append(deleteCookies(c.loginID), Header{"Cache-Control", "no-store"})}, nil
+}
+
+// launchID derives a launch's id from its nonce, so that a replay can name the launch it repeats, without the id
+// giving the nonce away.
+func launchID(nonce noncestore.Nonce) string {
+	sum := sha256.Sum256(append([]byte("ltisidecar launch id\x00"), nonce[:]...))
+	return hex.EncodeToString(sum[:16])
+}

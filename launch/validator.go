@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package launch
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ltisidecar/ltisidecar/jose"
+	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/noncestore"
+	"github.com/ltisidecar/ltisidecar/platform"
+)
+
+// PlatformKeys gives the keys that platforms sign with.
+type PlatformKeys interface {
+	// Key returns the key of a kid. The error is a *lti.Error KID_UNKNOWN, KEY_UNSUITABLE, KEY_AMBIGUOUS,
+	// JWKS_UNREACHABLE or JWKS_INVALID, or one of the outbound guard's.
+	Key(ctx context.Context, registration *platform.Registration, kid, algorithm string) (*jose.PublicKey, error)
+	// Replaced is asked when a signature did not fit: some platforms put new key material under an old kid. It returns
+	// the key that is now there if it is another one, and otherwise nil.
+	Replaced(ctx context.Context, registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) (*jose.PublicKey, error)
+}
+
+// DeploymentPolicy says which deployments may launch. record asks it to note one that must wait for the operator.
+type DeploymentPolicy interface {
+	CheckDeployment(ctx context.Context, registration *platform.Registration, deploymentID string, record bool) error
+}
+
+// TokenSealer seals launch tokens with a key that outlives restarts. A text opens only for the purpose it was sealed
+// for.
+type TokenSealer interface {
+	Seal(purpose string, plaintext []byte) (string, error)
+	Open(purpose, sealed string) ([]byte, error)
+}
+
+// Config configures a Validator.
+type Config struct {
+	Registry     *platform.Registry // required
+	Keys         PlatformKeys       // required
+	Nonces       noncestore.Store   // required
+	Deployments  DeploymentPolicy   // required
+	Sealer       TokenSealer        // required
+	Now          func() time.Time   // nil: time.Now
+	Rand         io.Reader          // nil: crypto/rand
+	Leeway       time.Duration      // tolerance between clocks, at most 5 minutes; 0: one minute
+	MaxTokenSize int                // bytes of an id_token; 0: 64 KiB; at most 128 KiB
+	AllowHTTP    bool               // accept http target link URIs, for development
+}
+
+// Validator answers logins and validates launches. It may be used by many goroutines.
+type Validator struct {
+	config        Config
+	registrations map[fingerprint]*platform.Registration
+	restarts      *restarts
+}
+
+// New makes a Validator.
+func New(config Config) (*Validator, error) {
+	if config.Registry == nil || config.Keys == nil || config.Nonces == nil || config.Deployments == nil || config.Sealer == nil {
+		return nil, errors.New("launch: a Validator needs Registry, Keys, Nonces, Deployments and Sealer")
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Rand == nil {
+		config.Rand = rand.Reader
+	}
+	if config.Leeway == 0 {
+		config.Leeway = time.Minute
+	}
+	if config.Leeway < 0 || config.Leeway > 5*time.Minute {
+		return nil, fmt.Errorf("launch: a leeway of %s is not between 0 and 5 minutes", config.Leeway)
+	}
+	if config.MaxTokenSize == 0 {
+		config.MaxTokenSize = 64 << 10
+	}
+	if config.MaxTokenSize < 1<<10 || config.MaxTokenSize > 128<<10 {
+		return nil, fmt.Errorf("launch: a maximum of %d bytes for id_tokens is not between 1 and 128 KiB", config.MaxTokenSize)
+	}
+	restarts, err := newRestarts()
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts}
+	for _, registration := range config.Registry.All() {
+		v.registrations[registrationFingerprint(registration)] = registration
+	}
+	return v, nil
+}
+
+func registrationFingerprint(r *platform.Registration) fingerprint {
+	return fingerprintOf("registration", lti.Key("registration", r.Name, r.Issuer, r.ClientID))
+}
+
+// seal returns the store's seal, as a *lti.Error where it has none to give.
+func (v *Validator) seal(ctx context.Context) (noncestore.Seal, error) {
+	seal, err := v.config.Nonces.Seal(ctx)
+	if err != nil {
+		return seal, storeError(ctx, err)
+	}
+	return seal, nil
+}
+
+// storeError turns an error of the nonce store into one for the caller.
+func storeError(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, noncestore.ErrStale):
+		return lti.Errorf(lti.ReasonStateStale, "The login began before the sidecar's memory of used launches was replaced.")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &lti.Error{Reason: lti.ReasonDeadlineExceeded, Cause: err}
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &lti.Error{Reason: lti.ReasonCanceled, Cause: err}
+	}
+	return &lti.Error{Reason: lti.ReasonStoreUnavailable, Cause: err}
+}
+
+// launchURI returns the launch URI of a call: the one it names, which must be listed, or the first.
+func launchURI(registration *platform.Registration, asked string) (string, error) {
+	if asked == "" {
+		return registration.LaunchURIs[0], nil
+	}
+	if contains(registration.LaunchURIs, asked) {
+		return asked, nil
+	}
+	return "", lti.Errorf(lti.ReasonLaunchURINotListed, "launch_uri: the registration %q does not list %q; it lists %q.", registration.Name, lti.Excerpt(asked), registration.LaunchURIs).
+		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(registration.LaunchURIs[0])).With("field", "launch_uri")
+}
+
+// checkTarget holds a target link URI to the origins of the tool.
+func (v *Validator) checkTarget(registration *platform.Registration, target string) error {
+	origin, err := platform.Origin(target)
+	if err == nil && !v.config.AllowHTTP && !strings.HasPrefix(origin, "https://") {
+		err = errors.New("it is not https")
+	}
+	var allowed []string
+	for _, uri := range registration.LaunchURIs {
+		if own, ownErr := platform.Origin(uri); ownErr == nil && !contains(allowed, own) {
+			allowed = append(allowed, own)
+		}
+	}
+	allowed = append(allowed, registration.TargetOrigins...)
+	if err == nil && contains(allowed, origin) {
+		return nil
+	}
+	message := fmt.Sprintf("The target link URI %q lies outside the tool; allowed are %q.", lti.Excerpt(target), allowed)
+	if err != nil {
+		message = fmt.Sprintf("The target link URI %q is not usable: %v.", lti.Excerpt(target), err)
+	}
+	return (&lti.Error{Reason: lti.ReasonTargetLinkURINotAllowed, Message: message}).
+		With("registration", registration.Name).With("actual", lti.Excerpt(target)).With("expected", lti.Excerpt(fmt.Sprint(allowed)))
+}

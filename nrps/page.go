@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nrps
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/outbound"
+)
+
+// maxValueBytes is how long one member of a roster may be, with its message section.
+const maxValueBytes = 1 << 20
+
+// lenient is how platforms write: what they repeat or encode badly does not cost the roster.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// decode reads one page as it arrives and adds its members to the roster. An empty body is an empty page, as Sakai
+// writes one.
+func (r *reading) decode(body io.Reader) error {
+	limited := &valueLimit{reader: body}
+	decoder := jsontext.NewDecoder(limited, lenient)
+	first, err := decoder.ReadToken()
+	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	if err != nil {
+		return r.broken(err)
+	}
+	if first.Kind() != '{' {
+		return r.invalid("it is not a JSON object")
+	}
+	membersSeen := false
+	for decoder.PeekKind() != '}' {
+		limited.used = 0
+		name, err := decoder.ReadToken()
+		if err != nil {
+			return r.broken(err)
+		}
+		switch name.String() {
+		case "members":
+			membersSeen = true
+			err = r.decodeMembers(decoder, limited)
+		case "context":
+			err = r.decodeContext(decoder)
+		default:
+			err = decoder.SkipValue()
+		}
+		if err != nil {
+			return r.broken(err)
+		}
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return r.broken(err)
+	}
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if err == nil {
+			return r.invalid("something follows the JSON object")
+		}
+		return r.broken(err)
+	}
+	if !membersSeen {
+		return r.invalid("it has no list of members")
+	}
+	return nil
+}
+
+func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) error {
+	switch decoder.PeekKind() {
+	case 'n':
+		return decoder.SkipValue()
+	case '[':
+	default:
+		if err := decoder.SkipValue(); err != nil {
+			return err
+		}
+		return r.invalid("its members are not a list")
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return err
+	}
+	for decoder.PeekKind() != ']' {
+		limited.used = 0
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return err
+		}
+		if r.roster.received++; r.roster.received > r.client.config.MaxMembers {
+			return r.tooLarge(r.client.config.MaxMembers, "members")
+		}
+		member, defect := parseMember(value)
+		if defect != "" {
+			return r.invalid(fmt.Sprintf("member %d %s", r.roster.received, defect))
+		}
+		if err := r.roster.add(member); err != nil {
+			return &yieldError{err}
+		}
+	}
+	_, err := decoder.ReadToken()
+	return err
+}
+
+func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	if err != nil {
+		return err
+	}
+	var members struct {
+		ID    text `json:"id"`
+		Label text `json:"label"`
+		Title text `json:"title"`
+	}
+	if r.roster.contextKnown || value.Kind() != '{' {
+		return nil
+	}
+	if err := json.Unmarshal(value, &members, lenient); err != nil {
+		return r.invalid("its context is malformed")
+	}
+	r.roster.context = lti.RosterContext{ID: string(members.ID), Label: string(members.Label), Title: string(members.Title)}
+	r.roster.contextKnown = true
+	return nil
+}
+
+// broken explains an error of reading a page.
+func (r *reading) broken(err error) error {
+	var explained *lti.Error
+	var yielded *yieldError
+	var transport *outbound.Error
+	switch {
+	case errors.As(err, &yielded):
+		return yielded.error
+	case errors.As(err, &explained):
+		return explained
+	case errors.As(err, &transport):
+		return outbound.Explain(transport, r.registration.Name)
+	case errors.Is(err, errValueTooLong):
+		return r.invalid(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return r.invalid("it ends too early")
+	}
+	return r.invalid("it is not JSON")
+}
+
+// yieldError carries what yield returned past the decoder.
+type yieldError struct{ error }
+
+var errValueTooLong = errors.New("value too long")
+
+// valueLimit bounds what the decoder reads for one value, as it keeps the whole of it. used is set to 0 at each value.
+type valueLimit struct {
+	reader io.Reader
+	used   int
+}
+
+func (l *valueLimit) Read(p []byte) (int, error) {
+	if l.used > maxValueBytes {
+		return 0, errValueTooLong
+	}
+	// Small steps, so that what is read ahead of a value counts little.
+	n, err := l.reader.Read(p[:min(len(p), 64<<10)])
+	l.used += n
+	return n, err
+}
+
+// parseMember reads one member. Optional ones that are null or of another type are as if they were missing; defect says
+// why it is none.
+func parseMember(value jsontext.Value) (member lti.Member, defect string) {
+	if value.Kind() != '{' {
+		return lti.Member{}, "is not an object"
+	}
+	var members struct {
+		UserID            jsontext.Value `json:"user_id"`
+		Status            text           `json:"status"`
+		Roles             roles          `json:"roles"`
+		Name              text           `json:"name"`
+		GivenName         text           `json:"given_name"`
+		FamilyName        text           `json:"family_name"`
+		MiddleName        text           `json:"middle_name"`
+		Email             text           `json:"email"`
+		Picture           text           `json:"picture"`
+		PersonSourcedID   text           `json:"lis_person_sourcedid"`
+		LTI11LegacyUserID text           `json:"lti11_legacy_user_id"`
+		Message           jsontext.Value `json:"message"`
+	}
+	if err := json.Unmarshal(value, &members, lenient); err != nil {
+		return lti.Member{}, "is malformed"
+	}
+	var id text
+	if len(members.UserID) > 0 {
+		if err := json.Unmarshal(members.UserID, &id, lenient); err != nil {
+			return lti.Member{}, "has a malformed user_id"
+		}
+	}
+	if id == "" || members.UserID.Kind() == '0' && strings.ContainsAny(string(id), ".eE") {
+		return lti.Member{}, "has no user_id"
+	}
+	member = lti.Member{
+		UserID: string(id), Status: statusOf(string(members.Status)), Roles: members.Roles,
+		Name: string(members.Name), GivenName: string(members.GivenName), FamilyName: string(members.FamilyName),
+		MiddleName: string(members.MiddleName), Email: string(members.Email), Picture: string(members.Picture),
+		PersonSourcedID: string(members.PersonSourcedID), LTI11LegacyUserID: string(members.LTI11LegacyUserID),
+	}
+	if kind := members.Message.Kind(); len(members.Message) > 0 && kind != 'n' {
+		member.MessageJSON = strings.ToValidUTF8(string(members.Message), "\ufffd")
+	}
+	return member, ""
+}
+
+// statusOf returns one of the three statuses: Active where none came, Inactive for what is not known.
+func statusOf(text string) string {
+	text = text[strings.LastIndexByte(text, '#')+1:] // some write the URI
+	switch {
+	case text == "" || strings.EqualFold(text, lti.StatusActive):
+		return lti.StatusActive
+	case strings.EqualFold(text, lti.StatusDeleted):
+		return lti.StatusDeleted
+	}
+	return lti.StatusInactive
+}
+
+// text is a JSON string, a number as it is written, and "" for anything else.
+type text string
+
+// UnmarshalJSONFrom reads any JSON value.
+func (t *text) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch value.Kind() {
+	case '"':
+		unquoted, err := jsontext.AppendUnquote(nil, value)
+		*t = text(strings.ToValidUTF8(string(unquoted), "\ufffd"))
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+	case '0':
+		*t = text(value)
+	}
+	return nil
+}
+
+// roles is a list of role names, or one text with commas between them; anything else is no role.
+type roles []string
+
+// UnmarshalJSONFrom reads any JSON value.
+func (r *roles) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	if err != nil {
+		return err
+	}
+	var list []text
+	switch value.Kind() {
+	case '[':
+		if err := json.Unmarshal(value, &list, lenient); err != nil {
+			return err
+		}
+	case '"':
+		var one text
+		if err := json.Unmarshal(value, &one, lenient); err != nil {
+			return err
+		}
+		for _, name := range strings.Split(string(one), ",") {
+			list = append(list, text(name))
+		}
+	}
+	for _, name := range list {
+		if role := strings.TrimSpace(string(name)); role != "" {
+			*r = append(*r, lti.ExpandRole(role))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package platform
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Dialect is how the services of one product differ from the specification, as data. A dialect decides how services are
+// spoken to, never which algorithm, clock tolerance, audience or key is accepted. It is not changed.
+type Dialect struct {
+	Name string // as in the registration; empty for the specification's own behaviour
+
+	ProductFamilies []string // product_family_code values that mean this dialect
+	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
+	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
+
+	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
+	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
+	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
+	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
+	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
+	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
+	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
+
+	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
+	RosterSetting string // one sentence: what to switch on where the roster cannot be read; empty: not known
+}
+
+// dialects is the table. The first row is the specification's own behaviour and the default; it takes 403 for an
+// expired service token as well, as Sakai and Open edX mean it: one more request with a fresh token costs little, a lost
+// score much.
+var dialects = []Dialect{
+	{
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "canvas",
+		ProductFamilies:     []string{"canvas"},
+		ServiceHosts:        []string{"instructure.com"},
+		ScoreGrain:          time.Millisecond,
+		OutdatedScoreStatus: []int{409},
+		OutdatedScoreWords:  "before last updated",
+		ThrottledStatus:     []int{403},
+		GradesSetting:       "In Canvas, switch on the score scope of the developer key, and open the tool from an assignment that has it as its submission type.",
+		RosterSetting:       "In Canvas, switch on the developer key's scope to retrieve user data of the context.",
+	},
+	{
+		Name:                "moodle",
+		ProductFamilies:     []string{"moodle"},
+		ScoreGrain:          time.Second,
+		OutdatedScoreStatus: []int{409},
+		EmptyListIsRefusal:  true,
+		HTMLNotFoundIsFault: true,
+		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
+		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
+	},
+}
+
+// DialectNamed returns the dialect of a name, or of a product_family_code. An unknown one gives the default.
+func DialectNamed(name string) Dialect {
+	for _, dialect := range dialects {
+		if name != "" && (dialect.Name == name || slices.Contains(dialect.ProductFamilies, name)) {
+			return dialect
+		}
+	}
+	return dialects[0]
+}
+
+// DialectNames returns the names that a registration can give.
+func DialectNames() []string {
+	var names []string
+	for _, dialect := range dialects {
+		if dialect.Name != "" {
+			names = append(names, dialect.Name)
+		}
+	}
+	return names
+}
+
+// TokenExpired reports whether a status can mean that the service token is no longer good.
+func (d Dialect) TokenExpired(status int) bool {
+	return status == http.StatusUnauthorized || slices.Contains(d.ExpiredTokenStatus, status)
+}
+
+// OutdatedScore reports whether an answer to a score means that the platform has one that is not older.
+func (d Dialect) OutdatedScore(status int, body []byte) bool {
+	return slices.Contains(d.OutdatedScoreStatus, status) ||
+		status == http.StatusBadRequest && d.OutdatedScoreWords != "" && bytes.Contains(body, []byte(d.OutdatedScoreWords))
+}
+
+// Throttled reports whether an answer asks for fewer requests.
+func (d Dialect) Throttled(status int, body []byte) bool {
+	return status == http.StatusTooManyRequests ||
+		slices.Contains(d.ThrottledStatus, status) && bytes.Contains(bytes.ToLower(body), []byte("rate limit exceeded"))
+}

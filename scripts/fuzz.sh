@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs every fuzz target there is, FUZZTIME each. FUZZ_COUNTS names a file that receives the counts, for tally.py.
+. "$(dirname "$0")/env.sh"
+
+time=${FUZZTIME:-30s}
+passed=0
+failed=0
+while IFS=: read -r file target; do
+  package=./$(dirname "$file")
+  started=$SECONDS
+  if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" >"$cache/fuzz.log" 2>&1; then
+    passed=$((passed + 1))
+    printf 'ok    %-44s %3ds  %s\n' "$package.$target" $((SECONDS - started)) \
+      "$(grep -oE 'execs: [0-9]+' "$cache/fuzz.log" | tail -n 1 || true)"
+  else
+    failed=$((failed + 1))
+    printf 'FAIL  %s\n' "$package.$target"
+    cat "$cache/fuzz.log"
+  fi
+done < <(sources '*_test.go' | tr '\n' '\0' | xargs -0 -r grep -HoE '^func Fuzz[A-Za-z0-9_]*' /dev/null | sed 's/:func /:/')
+
+[ -z "${FUZZ_COUNTS:-}" ] || printf 'passed %d\nfailed %d\n' $passed $failed >"$FUZZ_COUNTS"
+printf 'fuzz: %d targets, %s each, %d failed\n' $((passed + failed)) "$time" "$failed"
+[ "$failed" -eq 0 ]

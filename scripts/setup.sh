@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# setup.sh: sees to it that the tests can run. On Debian and Ubuntu as root, system packages that are missing are
+# installed; elsewhere it says which ones to install, and fails. Python packages go to .cache/venv and Node packages to
+# node_modules, both inside the repository.
+. "$(dirname "$0")/env.sh"
+
+missing=()  # what to tell a person
+packages=() # what to ask apt for
+
+need() { # need WHAT APT-PACKAGE...
+  missing+=("$1")
+  shift
+  packages+=("$@")
+}
+
+look() {
+  missing=()
+  packages=()
+  local wanted
+  wanted=$(awk '$1 == "go" { print $2 }' go.mod)
+  if ! command -v go >/dev/null; then
+    need "Go $wanted or newer (https://go.dev/dl)"
+  elif [ "$(printf '%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//; s/ .*//')" | sort -V | head -n 1)" != "$wanted" ]; then
+    need "Go $wanted or newer (https://go.dev/dl); this is $(go env GOVERSION)"
+  fi
+  if ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | ${CC:-gcc} -xc - -o /dev/null 2>/dev/null; then
+    need "a C compiler and the C library's headers, for the race detector" gcc libc6-dev
+  fi
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    need "Python 3.11 or newer, as python3" python3 python3-venv
+  elif ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    need "Python's venv module" python3-venv
+  fi
+  if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || ! command -v npm >/dev/null; then
+    need "Node 20 or newer with npm (https://nodejs.org)"
+  fi
+  command -v git >/dev/null || need "git" git
+}
+
+look
+if [ ${#packages[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "setup: installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$cache/apt.log" 2>&1 ||
+    { tail -n 20 "$cache/apt.log" >&2; die "apt-get failed; its last lines are above"; }
+  look
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: these are missing on this machine:" >&2
+  printf '  - %s\n' "${missing[@]}" >&2
+  [ ${#packages[@]} -eq 0 ] ||
+    echo "On Debian or Ubuntu: sudo apt-get install ${packages[*]} (done by itself when run as root)" >&2
+  exit 1
+fi
+
+npm_ci tools
+for project in clients/node examples/node; do
+  [ ! -f $project/package-lock.json ] || npm_ci $project
+done
+
+# environment DIRECTORY FILE... -- PIP-ARGUMENT...: a virtual environment, made anew when one of the files changes.
+environment() {
+  local directory=$1 files=() recipe
+  shift
+  while [ "$1" != -- ]; do
+    files+=("$1")
+    shift
+  done
+  shift
+  recipe=$(python3 --version && echo "$*" && cat "${files[@]}")
+  [ "$recipe" != "$(cat "$directory/.recipe" 2>/dev/null)" ] || return 0
+  echo "setup: installing Python packages of ${files[*]}"
+  python3 -m venv --clear "$directory" &&
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check "$@" &&
+    printf '%s\n' "$recipe" >"$directory/.recipe"
+}
+
+# The client in an environment with everything its tests and the example need.
+files=(scripts/requirements.txt)
+wanted=(-r scripts/requirements.txt)
+if [ -f clients/python/requirements-test.txt ]; then
+  files+=(clients/python/requirements-test.txt)
+  wanted+=(-r clients/python/requirements-test.txt)
+fi
+# The example's own list names the client by a path relative to the example; here the client is installed below.
+grep -v '^\.\./' examples/python/requirements.txt >"$cache/example-requirements.txt"
+files+=("$cache/example-requirements.txt")
+wanted+=(-r "$cache/example-requirements.txt")
+if [ -f clients/python/pyproject.toml ]; then
+  files+=(clients/python/pyproject.toml)
+  extras=$(python3 -c 'import tomllib
+print(",".join(tomllib.load(open("clients/python/pyproject.toml", "rb"))["project"].get("optional-dependencies", [])))')
+  wanted+=(-e "clients/python[$extras]")
+fi
+environment "$venv" "${files[@]}" -- "${wanted[@]}"
+
+# The code generator of the Python client, older than what the client runs with.
+file=clients/python/requirements-generate.txt
+[ ! -f $file ] || environment "$venv_generate" $file -- -r $file
+
+# Open edX's own platform code, which a test in integration/ runs as a process of its own.
+file=platformsim/openedx/requirements.txt
+if [ -f $file ] && ! environment "$venv_openedx" $file -- -r $file; then
+  ! in_ci || die "$file cannot be installed"
+  rm -rf "$venv_openedx"
+  echo "setup: $file cannot be installed (it is for Python 3.11): the test against Open edX will be skipped" >&2
+fi
