@@ -98,11 +98,26 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: p.profile.LoginFields(p, l)}, nil
 }
 
+// launchID makes a name that no waiting launch has: Moodle's are short enough to meet.
 func (p *Platform) launchID() (string, error) {
-	if p.profile.LaunchID != nil {
-		return p.profile.LaunchID(p)
+	for range 10 {
+		id, err := "", error(nil)
+		if p.profile.LaunchID != nil {
+			id, err = p.profile.LaunchID(p)
+		} else {
+			id, err = p.sim.randomHex(32)
+		}
+		if err != nil {
+			return "", err
+		}
+		p.mu.Lock()
+		_, taken := p.launches[id]
+		p.mu.Unlock()
+		if !taken {
+			return id, nil
+		}
 	}
-	return p.sim.randomHex(32)
+	return "", errBusy
 }
 
 func (p *Platform) loginMethod() string {
@@ -163,10 +178,11 @@ func (p *Platform) user(r *http.Request) *Person {
 	return p.byKey[c.Value]
 }
 
-// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page and repost is set.
+// authOutcome is what the authorization endpoint decided. One of launch, code, page and repost is set.
 type authOutcome struct {
 	launch      *launch
-	code        string // OIDC error, posted to the redirect URI
+	redirect    string // where to post; empty: the redirect URI asked for
+	code        string // OIDC error, posted there
 	description string
 	status      int // of the error page
 	page        string
@@ -208,6 +224,9 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		state, nonce = clean(state), clean(nonce)
 	}
 	redirect := q.Get("redirect_uri")
+	if out.redirect != "" {
+		redirect = out.redirect
+	}
 	if out.launch != nil {
 		if code, strikes := p.takeFault(FaultLaunchError); strikes {
 			if code == "" {
@@ -271,7 +290,7 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 	if _, strikes := p.takeFault(FaultMissingState); strikes {
 		fields = fields[:1]
 	}
-	if l.storage {
+	if l.storage && !p.profile.StorageSilent {
 		fields = append(fields, Field{"lti_storage_target", p.profile.StorageFrame})
 	}
 	p.mu.Lock()
@@ -299,8 +318,11 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	p.mu.Lock()
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
-	c["iss"] = p.profile.Issuer(p.base)
+	c["iss"] = p.tokenIssuer()
 	c["aud"] = l.tool.client
+	if p.profile.AudArray {
+		c["aud"] = []string{l.tool.client}
+	}
 	if p.profile.Azp {
 		c["azp"] = l.tool.client
 	}
@@ -308,6 +330,9 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 		c["sub"] = l.person.ID
 	}
 	c["iat"] = now
+	if p.profile.Nbf {
+		c["nbf"] = now
+	}
 	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
 	c["nonce"] = nonce
 	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"

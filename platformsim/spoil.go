@@ -14,6 +14,9 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 	shift := func(d time.Duration) {
 		c["iat"] = c["iat"].(int64) + int64(d/time.Second)
 		c["exp"] = c["exp"].(int64) + int64(d/time.Second)
+		if p.profile.Nbf {
+			c["nbf"] = c["iat"]
+		}
 	}
 	if on(FaultExpired) {
 		shift(-time.Hour - p.profile.Lifetime)
@@ -37,6 +40,9 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 	}
 	if on(FaultWrongAudience) {
 		c["aud"] = "another-tool"
+		if p.profile.AudArray {
+			c["aud"] = []string{"another-tool"}
+		}
 		if p.profile.Azp {
 			c["azp"] = "another-tool"
 		}
@@ -61,6 +67,9 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 	}
 	key := p.signingKey()
 	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
+	if p.profile.NoTyp {
+		delete(header, "typ")
+	}
 	if on(FaultUnknownKid) {
 		header["kid"] = flipLast(key.kid)
 	}
