@@ -21,6 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(childOrders); text != "" {
+		childMain(text)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
