@@ -468,6 +468,29 @@ func TestSealPlaces(t *testing.T) {
 	})
 }
 
+// TestSealFilesOfOthers keeps the seal files of other instances until nobody can use them any more.
+func TestSealFilesOfOthers(t *testing.T) {
+	b := newBench(t)
+	at := func(name string) string { return filepath.Join(b.config.SealDirectories[0], name) }
+	for name, age := range map[string]time.Duration{
+		"seal-0a0a0a0a": noncestore.StateLifetime - time.Minute, "seal-0b0b0b0b": noncestore.StateLifetime + time.Minute,
+		"seal-0c0c0c0c.taken-00": time.Hour, "sidecar.sock": time.Hour,
+	} {
+		writeFile(t, at(name), "{}")
+		if err := os.Chtimes(at(name), time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.open()
+	for name, want := range map[string]bool{
+		"seal-0a0a0a0a": true, "seal-0b0b0b0b": false, "seal-0c0c0c0c.taken-00": false, "sidecar.sock": true,
+	} {
+		if exists(at(name)) != want {
+			t.Errorf("%s: there is %t, want %t", name, !want, want)
+		}
+	}
+}
+
 func TestNothingSecretIsLogged(t *testing.T) {
 	b := newBench(t)
 	seal, nonce := b.cycle()
