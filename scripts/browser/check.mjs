@@ -132,6 +132,9 @@ try {
         const place = await launch(context, base, { ...where, tool });
         try {
           await expect(place);
+        } catch (error) {
+          console.log(`browser: ${tool} ${where.platform} ${name}: FAILED at ${place.frame.url()}: ${await place.frame.locator("body").innerText()}`);
+          throw error;
         } finally {
           if (process.env.SHOTS) await place.page.screenshot({ path: join(process.env.SHOTS, `${tool}-${name.replaceAll(/\W+/g, "-")}.png`) });
         }
