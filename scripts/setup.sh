@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh: sees to it that the tests can run. On Debian and Ubuntu as root, system packages that are missing are
+# setup.sh [demo]: sees to it that the tests, or just the demo, can run. On Debian and Ubuntu as root, system packages that are missing are
 # installed; elsewhere it says which ones to install, and fails. Python packages go to .cache/venv and Node packages to
 # node_modules, both inside the repository.
 . "$(dirname "$0")/env.sh"
 
+purpose=${1:-test}
 missing=()  # what to tell a person
 packages=() # what to ask apt for
 
@@ -25,7 +26,7 @@ look() {
   elif [ "$(printf '%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//; s/ .*//')" | sort -V | head -n 1)" != "$wanted" ]; then
     need "Go $wanted or newer (https://go.dev/dl); this is $(go env GOVERSION)"
   fi
-  if ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | ${CC:-gcc} -xc - -o /dev/null 2>/dev/null; then
+  if [ "$purpose" = test ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | ${CC:-gcc} -xc - -o /dev/null 2>/dev/null; then
     need "a C compiler and the C library's headers, for the race detector" gcc libc6-dev
   fi
   if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -55,7 +56,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 1
 fi
 
-npm_ci tools
+[ "$purpose" = demo ] || npm_ci tools
 for project in clients/node examples/node; do
   [ ! -f $project/package-lock.json ] || npm_ci $project
 done
@@ -95,6 +96,7 @@ print(",".join(tomllib.load(open("clients/python/pyproject.toml", "rb"))["projec
   wanted+=(-e "clients/python[$extras]")
 fi
 environment "$venv" "${files[@]}" -- "${wanted[@]}"
+[ "$purpose" = test ] || exit 0
 
 # The code generator of the Python client, older than what the client runs with.
 file=clients/python/requirements-generate.txt

@@ -91,6 +91,16 @@ async function run(t: TestContext): Promise<Running> {
 
 const parameters = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => ({ name, value }));
 
+const loginInitiation = (platform: Platform): BrowserRequest => ({
+  method: "GET",
+  parameters: parameters({
+    iss: platform.issuer,
+    client_id: platform.clientId,
+    login_hint: "h",
+    target_link_uri: "https://localhost:8443/start",
+  }),
+});
+
 /** Login is a browser that was sent to the platform. */
 interface Login {
   readonly state: string;
@@ -99,15 +109,7 @@ interface Login {
 }
 
 async function logIn({ platform, sidecar }: Running): Promise<Login> {
-  const { reply, state, registration } = await sidecar.buildAuthRequest({
-    method: "GET",
-    parameters: parameters({
-      iss: platform.issuer,
-      client_id: platform.clientId,
-      login_hint: "h",
-      target_link_uri: "https://localhost:8443/start",
-    }),
-  });
+  const { reply, state, registration } = await sidecar.buildAuthRequest(loginInitiation(platform));
   assert.equal(registration, "canvas");
   assert.equal(reply.status, 302);
   const location = new URL(header(reply, "location")[0]!);
@@ -190,13 +192,16 @@ test("real sidecar: refusals have their class, reason and page", real, async (t)
   assert.ok(outcome.launch, "refused launches have burnt nothing");
 
   await assert.rejects(sidecar.checkLaunchToken("forged"), { name: "LaunchRejected", reason: "LAUNCH_TOKEN_INVALID" });
-  await assert.rejects(
-    sidecar.buildAuthRequest(
-      { method: "GET", parameters: parameters({ iss: platform.issuer }) },
-      { registration: "nobody" },
-    ),
-    (error) => error instanceof InvalidRequest && error.reason === "REGISTRATION_UNKNOWN",
-  );
+  for (const [options, reason] of [
+    [{ registration: "nobody" }, "REGISTRATION_UNKNOWN"],
+    [{ launchUri: "https://localhost:8443/elsewhere" }, "LAUNCH_URI_NOT_LISTED"],
+  ] as const) {
+    await assert.rejects(sidecar.buildAuthRequest(loginInitiation(platform), options), (error) => {
+      assert.ok(error instanceof InvalidRequest);
+      assert.equal(error.reason, reason);
+      return true;
+    });
+  }
 });
 
 test("real sidecar: a score, a service token and a roster of two pages", real, async (t) => {
