@@ -104,7 +104,7 @@ func TestLaunchRoles(t *testing.T) {
 	if guest.User != nil {
 		t.Errorf("guest: %v", guest.User)
 	}
-	_, err := c.begin(platformsim.Click{Platform: "moodle", User: "anonymous"}).validate()
+	_, err := start(t).begin(platformsim.Click{Platform: "canvas", User: "anonymous"}).validate()
 	if r := refused(t, err, lti.ReasonAnonymousNotAllowed); r.page == nil {
 		t.Error("no page")
 	}
