@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -151,7 +152,7 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		change(s)
 	}
 	c := &sidecar{t: t, log: &logBuffer{}, secrets: map[string]string{}}
-	logger := slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	directory, err := os.MkdirTemp("", "lti") // short: the path of a Unix socket has at most 107 bytes
 	check(t, err)
 	t.Cleanup(func() { check(t, os.RemoveAll(directory)) })
@@ -228,7 +229,7 @@ func (c *sidecar) searchLog() {
 			c.t.Errorf("a line of the log is no JSON: %s", line)
 		}
 	}
-	if c.t.Failed() {
+	if c.t.Failed() && testing.Verbose() {
 		c.t.Logf("log:\n%s", log)
 	}
 }
@@ -406,6 +407,7 @@ func (r *refusal) checkPage(t *testing.T) {
 		t.Errorf("the page does not hold the id %s:\n%s", id, r.page.Body)
 	}
 	_, text, _ := strings.Cut(r.page.Body, "<body>")
+	text = regexp.MustCompile(`href="[^"]*"`).ReplaceAllString(text, "")
 	for _, word := range []string{r.info.Reason, "nonce", "signature", "issuer", "audience", "client_id", "claim", "kid", "id_token", "state", "cookie", "deployment", "expired", "JWKS", "algorithm", "store"} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(word)) {
 			t.Errorf("the page of %s says %q:\n%s", r.info.Reason, word, text)
