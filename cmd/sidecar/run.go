@@ -138,15 +138,19 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("records", recordStore.Close)
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: true})
+	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
+	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
 	if err != nil {
 		return nil, err
 	}
-	instance, err := loadInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || acceptLoss})
 	if err != nil {
 		return nil, err
 	}
-	nonceConfig := badgerstore.Config{Instance: instance, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
+		return nil, err
+	}
+	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory"}
 	if !nonceConfig.InMemory {
 		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
 	}
