@@ -92,6 +92,12 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 
 func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
 	t.Helper()
+	return newFixtureWith(t, nil, registrations...)
+}
+
+// newFixtureWith makes a fixture whose configuration a test may change first.
+func newFixtureWith(t *testing.T, change func(*launch.Config), registrations ...platform.Registration) *fixture {
+	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
 	f.records = must(boltstore.Open(boltstore.Config{Path: t.TempDir() + "/records.db"}))
@@ -101,14 +107,18 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 		}
 	})
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
-	f.Validator = must(launch.New(launch.Config{
+	config := launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
 		Keys:        f.keys,
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
 		Now:         f.clock.Now,
-	}))
+	}
+	if change != nil {
+		change(&config)
+	}
+	f.Validator = must(launch.New(config))
 	return f
 }
 

@@ -27,6 +27,14 @@ type PlatformKeys interface {
 	Replaced(ctx context.Context, registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) (*jose.PublicKey, error)
 }
 
+// SkewMeter is a PlatformKeys that has also seen the clocks of platforms. Whether Config.Keys is one is found out when a
+// token's time is refused.
+type SkewMeter interface {
+	// Skew returns how far the clock of a registration's platform was ahead of ours when its keys were fetched, negative
+	// where it was behind, and false where it has not been seen.
+	Skew(registration *platform.Registration) (time.Duration, bool)
+}
+
 // DeploymentPolicy says which deployments may launch. record asks it to note one that must wait for the operator.
 type DeploymentPolicy interface {
 	CheckDeployment(ctx context.Context, registration *platform.Registration, deploymentID string, record bool) error
@@ -128,8 +136,10 @@ func launchURI(registration *platform.Registration, asked string) (string, error
 	if contains(registration.LaunchURIs, asked) {
 		return asked, nil
 	}
-	return "", lti.Errorf(lti.ReasonLaunchURINotListed, "launch_uri: the registration %q does not list %q; it lists %q.", registration.Name, lti.Excerpt(asked), registration.LaunchURIs).
-		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(registration.LaunchURIs[0])).With("field", "launch_uri")
+	near := registration.LaunchURIs[lti.Nearest(registration.LaunchURIs, asked)]
+	return "", lti.Errorf(lti.ReasonLaunchURINotListed, "launch_uri: the registration %q does not list %q; the nearest of its launch_uris is %q: %s.",
+		registration.Name, lti.Excerpt(asked), near, lti.Difference(near, asked)).
+		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(near)).With("field", "launch_uri")
 }
 
 // checkTarget holds a target link URI to the origins of the tool.
@@ -148,7 +158,11 @@ func (v *Validator) checkTarget(registration *platform.Registration, target stri
 	if err == nil && contains(allowed, origin) {
 		return nil
 	}
-	message := fmt.Sprintf("The target link URI %q lies outside the tool; allowed are %q.", lti.Excerpt(target), allowed)
+	message := fmt.Sprintf("The target link URI %q lies outside the tool; allowed are %q", lti.Excerpt(target), allowed)
+	if near := lti.Nearest(allowed, origin); err == nil && lti.Slip(allowed[near], origin) != "" {
+		message += fmt.Sprintf("; its origin is %q, and compared with %q %s", origin, allowed[near], lti.Difference(allowed[near], origin))
+	}
+	message += "."
 	if err != nil {
 		message = fmt.Sprintf("The target link URI %q is not usable: %v.", lti.Excerpt(target), err)
 	}
