@@ -115,7 +115,9 @@ func TestFind(t *testing.T) {
 func TestRefusalsNameWhatAlmostMatched(t *testing.T) {
 	t.Parallel()
 	first := registration()
-	second := registration(func(r *platform.Registration) { r.Name, r.ClientID, r.Deployments = "second", "client-2", []string{"d7"} })
+	second := registration(func(r *platform.Registration) {
+		r.Name, r.ClientID, r.Deployments = "second", "client-2", []string{"d7"}
+	})
 	slashed := registration(func(r *platform.Registration) {
 		r.Name, r.Issuer, r.JWKSURI = "slashed", "https://Moodle.example/lms/", "https://moodle.example/jwks"
 	})
