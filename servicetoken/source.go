@@ -131,7 +131,7 @@ func (s *Source) Token(ctx context.Context, registration *platform.Registration,
 	switch {
 	case err != nil:
 		return Token{}, err
-	case under.err == nil && under.done == nil:
+	case under.done == nil: // kept: nothing is under way, and nobody writes to it
 		return under.token, nil
 	}
 	select {
