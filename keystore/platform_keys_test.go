@@ -324,7 +324,11 @@ func TestStaleKeyDoesNotWaitForTheNextAttempt(t *testing.T) {
 	p.hold = hold
 	p.mutex.Unlock()
 	p.advance(2 * minWindow)
-	p.wantKey("a") // would never return if it waited
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.keys.Key(over, p.registration, "a", "RS256"); err != nil { // a call that waited would fail
+		t.Errorf("Key waited: %v", err)
+	}
 	close(hold)
 	p.settled()
 	p.wantFetches(3)

@@ -432,3 +432,25 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+func TestHandshakeLimit(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() // nobody accepts: the kernel connects, and no handshake is answered
+	client := newClient(t, Config{AllowCIDRs: loopback, TLSTimeout: 50 * time.Millisecond})
+	_, err = client.Do(t.Context(), Request{URI: "https://" + listener.Addr().String()})
+	wantKind(t, err, Timeout, false)
+}
+
+func TestHTTP2(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	response, err := clientOf(t, server, Config{}).Do(t.Context(), Request{URI: server.URL})
+	if err != nil || string(response.Body) != "HTTP/2.0" {
+		t.Errorf("%v, %v", response, err)
+	}
+}

@@ -4,6 +4,7 @@ package platformsim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"mime"
@@ -170,7 +171,7 @@ func (p *Platform) createItem(w http.ResponseWriter, t *tool, body []byte) *fail
 	p.addItem(li)
 	out := p.profile.AGS.LineItemJSON(p, t, li)
 	p.mu.Unlock()
-	return p.answer(w, http.StatusCreated, mediaLineItem, out)
+	return p.answer(w, cmp.Or(p.profile.AGS.CreateStatus, http.StatusCreated), mediaLineItem, out)
 }
 
 func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {

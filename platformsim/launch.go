@@ -4,7 +4,6 @@ package platformsim
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -99,11 +98,26 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: p.profile.LoginFields(p, l)}, nil
 }
 
+// launchID makes a name that no waiting launch has: Moodle's are short enough to meet.
 func (p *Platform) launchID() (string, error) {
-	if p.profile.LaunchID != nil {
-		return p.profile.LaunchID(p)
+	for range 10 {
+		id, err := "", error(nil)
+		if p.profile.LaunchID != nil {
+			id, err = p.profile.LaunchID(p)
+		} else {
+			id, err = p.sim.randomHex(32)
+		}
+		if err != nil {
+			return "", err
+		}
+		p.mu.Lock()
+		_, taken := p.launches[id]
+		p.mu.Unlock()
+		if !taken {
+			return id, nil
+		}
 	}
-	return p.sim.randomHex(32)
+	return "", errBusy
 }
 
 func (p *Platform) loginMethod() string {
@@ -164,10 +178,11 @@ func (p *Platform) user(r *http.Request) *Person {
 	return p.byKey[c.Value]
 }
 
-// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page and repost is set.
+// authOutcome is what the authorization endpoint decided. One of launch, code, page and repost is set.
 type authOutcome struct {
 	launch      *launch
-	code        string // OIDC error, posted to the redirect URI
+	redirect    string // where to post; empty: the redirect URI asked for
+	code        string // OIDC error, posted there
 	description string
 	status      int // of the error page
 	page        string
@@ -209,6 +224,9 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		state, nonce = clean(state), clean(nonce)
 	}
 	redirect := q.Get("redirect_uri")
+	if out.redirect != "" {
+		redirect = out.redirect
+	}
 	if out.launch != nil {
 		if code, strikes := p.takeFault(FaultLaunchError); strikes {
 			if code == "" {
@@ -272,7 +290,7 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 	if _, strikes := p.takeFault(FaultMissingState); strikes {
 		fields = fields[:1]
 	}
-	if l.storage {
+	if l.storage && !p.profile.StorageSilent {
 		fields = append(fields, Field{"lti_storage_target", p.profile.StorageFrame})
 	}
 	p.mu.Lock()
@@ -300,8 +318,11 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	p.mu.Lock()
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
-	c["iss"] = p.profile.Issuer(p.base)
+	c["iss"] = p.tokenIssuer()
 	c["aud"] = l.tool.client
+	if p.profile.AudArray {
+		c["aud"] = []string{l.tool.client}
+	}
 	if p.profile.Azp {
 		c["azp"] = l.tool.client
 	}
@@ -309,6 +330,9 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 		c["sub"] = l.person.ID
 	}
 	c["iat"] = now
+	if p.profile.Nbf {
+		c["nbf"] = now
+	}
 	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
 	c["nonce"] = nonce
 	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"
@@ -316,95 +340,6 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	c[claimLTI+"deployment_id"] = l.tool.deployment
 	c[claimLTI+"target_link_uri"] = l.tool.target
 	return c
-}
-
-// spoilAndSign applies the faults that are on and signs.
-func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (string, error) {
-	on := func(f Fault) bool { _, strikes := p.takeFault(f); return strikes }
-	shift := func(d time.Duration) {
-		c["iat"] = c["iat"].(int64) + int64(d/time.Second)
-		c["exp"] = c["exp"].(int64) + int64(d/time.Second)
-	}
-	if on(FaultExpired) {
-		shift(-time.Hour - p.profile.Lifetime)
-	}
-	for fault, sign := range map[Fault]time.Duration{FaultClockAhead: 1, FaultClockBehind: -1} {
-		value, strikes := p.takeFault(fault)
-		if !strikes {
-			continue
-		}
-		d := map[Fault]time.Duration{FaultClockAhead: 10 * time.Minute, FaultClockBehind: 2 * time.Hour}[fault]
-		if value != "" {
-			var err error
-			if d, err = time.ParseDuration(value); err != nil {
-				return "", fmt.Errorf("fault %s: %w", fault, err)
-			}
-		}
-		shift(sign * d)
-	}
-	if on(FaultWrongIssuer) {
-		c["iss"] = "https://somebody-else.example.org"
-	}
-	if on(FaultWrongAudience) {
-		c["aud"] = "another-tool"
-		if p.profile.Azp {
-			c["azp"] = "another-tool"
-		}
-	}
-	if on(FaultAlteredNonce) {
-		c["nonce"] = flipLast(c["nonce"].(string))
-	}
-	if on(FaultReusedNonce) {
-		if lastNonce == "" {
-			return "", errors.New("there is no earlier launch of this tool whose nonce could be used again: launch once first")
-		}
-		c["nonce"] = lastNonce
-	}
-	if on(FaultWrongDeployment) {
-		c[claimLTI+"deployment_id"] = flipLast(l.tool.deployment)
-	}
-	if value, strikes := p.takeFault(FaultMissingClaim); strikes {
-		if value == "" {
-			value = claimLTI + "message_type"
-		}
-		delete(c, value)
-	}
-	key := p.signingKey()
-	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
-	if on(FaultUnknownKid) {
-		header["kid"] = flipLast(key.kid)
-	}
-	if on(FaultMissingKid) {
-		delete(header, "kid")
-	}
-	if on(FaultAlgNone) {
-		header["alg"] = "none"
-		input, err := signingInput(header, c)
-		return input + ".", err
-	}
-	token, err := signRS256(header, c, key.key)
-	if err == nil && on(FaultBadSignature) {
-		head, sig, _ := cutLast(token, '.')
-		raw, derr := unb64(sig)
-		if derr != nil {
-			return "", derr
-		}
-		raw[len(raw)/2] ^= 1
-		token = head + "." + b64(raw)
-	}
-	return token, err
-}
-
-// flipLast changes the last character, so that the text stays of its kind (digits stay digits).
-func flipLast(s string) string {
-	if s == "" {
-		return "0"
-	}
-	last := s[len(s)-1]
-	if last == '1' {
-		return s[:len(s)-1] + "2"
-	}
-	return s[:len(s)-1] + "1"
 }
 
 // randomDigits returns a decimal number of at most nine digits as text.

@@ -62,6 +62,11 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 	if win.link != "" {
 		w.Header().Set("Link", win.link)
 	}
+	if rules.EmptyBody && len(members) == 0 {
+		w.Header().Set("Content-Type", rules.ContentType)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	return p.answer(w, http.StatusOK, rules.ContentType, map[string]any{
 		"id":      rules.OwnID(p, r),
 		"context": map[string]any{"id": rules.ContextID(p), "label": courseLabel, "title": courseTitle},

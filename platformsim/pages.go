@@ -27,6 +27,7 @@ func pageFile(name string) string {
 var (
 	pageStyle   = template.CSS(pageFile("style.css"))
 	courseJS    = template.JS(pageFile("course.js"))
+	storageJS   = template.JS(pageFile("storage.js"))
 	indexPage   = template.Must(template.New("index").Parse(pageFile("index.html")))
 	coursePage  = template.Must(template.New("course").Parse(pageFile("course.html")))
 	storagePage = []byte("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Storage</title><script>" + pageFile("storage.js") + "</script></html>\n")
@@ -40,6 +41,9 @@ var (
 <script>document.getElementById("auto").submit();</script></body></html>
 `))
 )
+
+// parentFrame is the storage target that means the page around the tool, and no frame.
+const parentFrame = "_parent"
 
 func (s *Sim) page(w http.ResponseWriter, t *template.Template, data any) {
 	var b bytes.Buffer
@@ -96,19 +100,20 @@ func (p *Platform) gradeColumns() []gradeColumn {
 
 func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	people := []*Person{p.byKey[string(Student)], p.byKey[string(Teacher)], p.byKey[string(Assistant)], p.byKey[string(Admin)], p.byKey[string(Anonymous)]}
-	for _, pr := range p.enrolled[3:min(len(p.enrolled), 100)] {
-		people = append(people, pr)
-	}
+	people = append(people, p.enrolled[3:min(len(p.enrolled), 100)]...)
 	var tools []Registration
 	for _, name := range p.Tools() {
 		tools = append(tools, p.Registration(name))
 	}
-	frame := p.profile.StorageFrame
+	frame, script := p.profile.StorageFrame, courseJS
 	if p.cfg.NoStorage {
 		frame = ""
 	}
+	if frame == parentFrame { // the course page itself is the storage
+		frame, script = "", courseJS+storageJS
+	}
 	p.sim.page(w, coursePage, map[string]any{
-		"Style": pageStyle, "Script": courseJS, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
+		"Style": pageStyle, "Script": script, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
 		"People": people, "Tools": tools, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": p.enrolled,
 	})
 }

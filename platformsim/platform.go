@@ -85,7 +85,8 @@ type tool struct {
 type Registration struct {
 	Platform         string   `json:"platform"`
 	Tool             string   `json:"tool"`
-	Issuer           string   `json:"issuer"`
+	Issuer           string   `json:"issuer"`       // of id_tokens
+	LoginIssuer      string   `json:"login_issuer"` // of login initiations: the same, but for odd platforms
 	ClientID         string   `json:"client_id"`
 	DeploymentID     string   `json:"deployment_id"`
 	AuthorizationURI string   `json:"authorization_uri"`
@@ -226,13 +227,14 @@ func (p *Platform) Registration(toolName string) Registration {
 	}
 	r := Registration{
 		Platform: p.profile.Name, Tool: toolName,
-		Issuer:           p.profile.Issuer(p.base),
+		Issuer:           p.tokenIssuer(),
+		LoginIssuer:      p.profile.Issuer(p.base),
 		ClientID:         t.client,
 		DeploymentID:     t.deployment,
 		AuthorizationURI: p.base + p.profile.AuthorizationPath,
-		TokenURI:         p.base + p.profile.TokenPath,
-		TokenAudience:    p.base + p.profile.TokenPath,
-		JWKSURI:          p.base + p.profile.JWKSPath,
+		TokenURI:         p.expand(p.profile.TokenPath, t, ""),
+		TokenAudience:    p.tokenAudience(t),
+		JWKSURI:          p.expand(p.profile.JWKSPath, t, ""),
 		LoginURI:         t.cfg.LoginURI,
 		LaunchURIs:       slices.Clone(t.cfg.LaunchURIs),
 		Scopes:           slices.Clone(t.scopes),
@@ -297,6 +299,21 @@ func (p *Platform) membershipsURI(t *tool) string {
 	return p.expand(p.profile.MembershipsPath, t, "")
 }
 
+func (p *Platform) tokenIssuer() string {
+	if f := p.profile.TokenIssuer; f != nil {
+		return f(p.base)
+	}
+	return p.profile.Issuer(p.base)
+}
+
+// tokenAudience is the aud that a tool's client assertions must have.
+func (p *Platform) tokenAudience(t *tool) string {
+	if f := p.profile.TokenAudience; f != nil {
+		return f(p.base)
+	}
+	return p.expand(p.profile.TokenPath, t, "")
+}
+
 func (p *Platform) routes(mux *http.ServeMux) {
 	prefix := "/" + p.profile.Name
 	handle := func(path string, h http.HandlerFunc) { mux.HandleFunc(prefix+path, h) }
@@ -320,7 +337,7 @@ func (p *Platform) routes(mux *http.ServeMux) {
 	get("/course", p.serveCourse)
 	get("/course/launch", p.serveLaunch)
 	post("/course/faults", p.serveFaultForm)
-	if p.profile.StorageFrame != "" {
+	if f := p.profile.StorageFrame; f != "" && f != parentFrame {
 		get("/"+p.profile.StorageFrame, p.serveStorageFrame)
 	}
 	p.controlRoutes(get, post, func(path string, h http.HandlerFunc) { mux.HandleFunc("DELETE "+prefix+path, h) })

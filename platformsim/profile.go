@@ -16,9 +16,14 @@ type Profile struct {
 	Name  string // path prefix and name in the configuration
 	Title string // as people call it
 
-	Issuer func(base string) string // iss, from the platform's base URL
+	Issuer func(base string) string // iss of login initiations, from the platform's base URL
+	// TokenIssuer is the iss of id_tokens where it differs from the login's. Nil means Issuer.
+	TokenIssuer func(base string) string
+	// TokenAudience is the aud of client assertions. Nil means the URL of the token endpoint.
+	TokenAudience func(base string) string
 
-	// Paths are relative to the platform's base URL. Service paths are ServeMux patterns with {course}, {item}, {tool}.
+	// Paths are relative to the platform's base URL. They are ServeMux patterns: JWKSPath and TokenPath may have {tool},
+	// service paths {course}, {item} and {tool}.
 	AuthorizationPath string
 	AuthorizationHop  string // the endpoint answers 302 to this second one, which decides; empty: no hop
 	TokenPath         string
@@ -42,7 +47,8 @@ type Profile struct {
 
 	// Login initiation.
 	LoginMethod   string                            // GET or POST
-	StorageFrame  string                            // name of the frame that serves postMessage storage; empty: none offered
+	StorageFrame  string                            // frame that serves postMessage storage, or _parent; empty: none offered
+	StorageSilent bool                              // the storage is named at the login, but not at the launch
 	LaunchID      func(p *Platform) (string, error) // name of a started launch inside the hint; nil: 32 hex
 	MessageHint   func(p *Platform, l *launch) (string, error)
 	LoginFields   func(p *Platform, l *launch) []Field
@@ -57,6 +63,9 @@ type Profile struct {
 	Lifetime time.Duration
 	Claims   func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
 	Azp      bool
+	AudArray bool // aud is an array of one
+	Nbf      bool // nbf = iat
+	NoTyp    bool // no typ in the header
 
 	Keys  KeyRules
 	Token TokenRules
@@ -70,11 +79,11 @@ type Profile struct {
 
 // KeyRules describe the platform's key set.
 type KeyRules struct {
-	Count        int // keys published
-	Signing      int // index of the one that signs
-	Kid          func(at time.Time, n int, random io.Reader) (string, error)
-	CacheControl string // header; empty: none
-	ContentType  string
+	Count   int // keys published
+	Signing int // index of the one that signs
+	Kid     func(at time.Time, n int, random io.Reader) (string, error)
+	Bare    bool              // the keys say neither alg nor use
+	Headers map[string]string // of the key set's answer
 }
 
 // TokenRules describe the token endpoint.
@@ -83,7 +92,9 @@ type TokenRules struct {
 	MaxAge        time.Duration // iat not older; zero: not checked
 	MaxAhead      time.Duration // iat and nbf not further ahead
 	Checks        AssertionChecks
-	PartialScopes bool // grant those that are allowed, instead of refusing all
+	PartialScopes bool   // grant those that are allowed, instead of refusing all
+	EmptyScopes   bool   // with PartialScopes: answer 200 even if none is allowed
+	TokenType     string // empty: Bearer
 	AccessToken   func(p *Platform, t *tool, scopes []string) (string, error)
 	Answer        func(w http.ResponseWriter, body []byte)
 	Fail          func(w http.ResponseWriter, f *tokenFailure)
@@ -97,6 +108,7 @@ type AssertionChecks struct {
 // AGSRules describe the Assignment and Grade Services.
 type AGSRules struct {
 	PlatformScopes  []string // further scopes named in the claim
+	CreateStatus    int      // when a line item was made; zero: 201
 	CheckAccept     func(r *http.Request, media string) bool
 	CheckScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *failure
 	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) Grade
@@ -117,6 +129,7 @@ type NRPSRules struct {
 	Role        func(pr *Person, role string) bool // does the person match the role filter?
 	Link        func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
 	LinkBeats   bool // rlid switches the role filter off
+	EmptyBody   bool // an empty roster is an empty body
 	Page        func(u *url.URL, total int) pageWindow
 	Member      func(p *Platform, pr *Person) map[string]any
 	Message     func(p *Platform, t *tool, pr *Person) []map[string]any

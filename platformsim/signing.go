@@ -79,7 +79,12 @@ func (p *Platform) jwksJSON() ([]byte, error) {
 	defer p.ring.mu.Unlock()
 	var keys []map[string]string
 	for _, k := range p.ring.keys {
-		keys = append(keys, publicJWK(k.kid, &k.key.PublicKey))
+		jwk := publicJWK(k.kid, &k.key.PublicKey)
+		if p.profile.Keys.Bare {
+			delete(jwk, "alg")
+			delete(jwk, "use")
+		}
+		keys = append(keys, jwk)
 	}
 	return json.Marshal(map[string]any{"keys": keys})
 }
@@ -102,9 +107,8 @@ func (p *Platform) serveJWKS(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", p.profile.Keys.ContentType)
-	if cc := p.profile.Keys.CacheControl; cc != "" {
-		w.Header().Set("Cache-Control", cc)
+	for name, value := range p.profile.Keys.Headers {
+		w.Header().Set(name, value)
 	}
 	write(w, body)
 }

@@ -3,6 +3,7 @@
 package platformsim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -121,6 +122,9 @@ func (p *Platform) grant(r *http.Request, rec *TokenRequest) ([]byte, *tokenFail
 	t, f := p.authenticate(r.Context(), tok)
 	if t != nil {
 		rec.Tool = t.cfg.Name
+		if id := r.PathValue("tool"); id != "" && id != t.toolID() {
+			return nil, tokenRefusal(tokClient, "this is the token endpoint of another tool")
+		}
 	}
 	if f != nil {
 		return nil, f
@@ -138,7 +142,7 @@ func (p *Platform) grant(r *http.Request, rec *TokenRequest) ([]byte, *tokenFail
 		return nil, tokenRefusal(tokRequest, "too many tokens are in use")
 	}
 	body, err := p.profile.Encode(map[string]any{
-		"access_token": token, "token_type": "Bearer", "expires_in": int(accessTokenLife / time.Second), "scope": rec.Granted,
+		"access_token": token, "token_type": cmp.Or(p.profile.Token.TokenType, "Bearer"), "expires_in": int(accessTokenLife / time.Second), "scope": rec.Granted,
 	})
 	if err != nil {
 		return nil, tokenRefusal(tokRequest, err.Error())
@@ -214,7 +218,7 @@ func (p *Platform) authenticate(ctx context.Context, tok *jwt) (*tool, *tokenFai
 	if iss, _ := tok.text("iss"); checks.Issuer && iss != sub {
 		return t, tokenRefusal(tokIssuer, "the 'iss' must be the client id, as the 'sub'")
 	}
-	if checks.Audience && !tok.audienceIs(p.base+p.profile.TokenPath) {
+	if checks.Audience && !tok.audienceIs(p.tokenAudience(t)) {
 		return t, tokenRefusal(tokAudience, "the 'aud' is invalid")
 	}
 	if v, present := tok.claims[ClaimDeployment]; checks.Deployment && present && v != any(t.deployment) {
@@ -293,7 +297,7 @@ func (p *Platform) grantScopes(t *tool, asked []string) ([]string, *tokenFailure
 			return nil, tokenRefusal(tokScope, "a requested scope is not allowed for this tool")
 		}
 	}
-	if len(granted) == 0 {
+	if len(granted) == 0 && !p.profile.Token.EmptyScopes {
 		return nil, tokenRefusal(tokScope, "no requested scope is allowed for this tool")
 	}
 	return granted, nil

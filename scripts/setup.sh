@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh: sees to it that the tests can run. On Debian and Ubuntu as root, system packages that are missing are
+# setup.sh [demo]: sees to it that the tests, or just the demo, can run. On Debian and Ubuntu as root, system packages that are missing are
 # installed; elsewhere it says which ones to install, and fails. Python packages go to .cache/venv and Node packages to
 # node_modules, both inside the repository.
 . "$(dirname "$0")/env.sh"
 
+purpose=${1:-test}
 missing=()  # what to tell a person
 packages=() # what to ask apt for
 
@@ -25,7 +26,7 @@ look() {
   elif [ "$(printf '%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//; s/ .*//')" | sort -V | head -n 1)" != "$wanted" ]; then
     need "Go $wanted or newer (https://go.dev/dl); this is $(go env GOVERSION)"
   fi
-  if ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | ${CC:-gcc} -xc - -o /dev/null 2>/dev/null; then
+  if [ "$purpose" = test ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | ${CC:-gcc} -xc - -o /dev/null 2>/dev/null; then
     need "a C compiler and the C library's headers, for the race detector" gcc libc6-dev
   fi
   if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -55,7 +56,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 1
 fi
 
-npm_ci tools
+[ "$purpose" = demo ] || npm_ci tools
 for project in clients/node examples/node; do
   [ ! -f $project/package-lock.json ] || npm_ci $project
 done
@@ -77,17 +78,9 @@ environment() {
     printf '%s\n' "$recipe" >"$directory/.recipe"
 }
 
-# The client in an environment with everything its tests and the example need.
-files=(scripts/requirements.txt)
-wanted=(-r scripts/requirements.txt)
-if [ -f clients/python/requirements-test.txt ]; then
-  files+=(clients/python/requirements-test.txt)
-  wanted+=(-r clients/python/requirements-test.txt)
-fi
-# The example's own list names the client by a path relative to the example; here the client is installed below.
-grep -v '^\.\./' examples/python/requirements.txt >"$cache/example-requirements.txt"
-files+=("$cache/example-requirements.txt")
-wanted+=(-r "$cache/example-requirements.txt")
+# The client in an environment with everything that its checks, its tests and the example need.
+files=(clients/python/requirements-dev.txt)
+wanted=(-r clients/python/requirements-dev.txt)
 if [ -f clients/python/pyproject.toml ]; then
   files+=(clients/python/pyproject.toml)
   extras=$(python3 -c 'import tomllib
@@ -95,6 +88,7 @@ print(",".join(tomllib.load(open("clients/python/pyproject.toml", "rb"))["projec
   wanted+=(-e "clients/python[$extras]")
 fi
 environment "$venv" "${files[@]}" -- "${wanted[@]}"
+[ "$purpose" = test ] || exit 0
 
 # The code generator of the Python client, older than what the client runs with.
 file=clients/python/requirements-generate.txt

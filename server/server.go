@@ -126,8 +126,8 @@ func (s *Server) registrationOf(field, name string) (*platform.Registration, err
 	return registration, nil
 }
 
-// serviceRegistration returns the registration for a service call of a deployment, with the dialect that is known of
-// it. A deployment that may not launch may not call services either.
+// serviceRegistration returns the registration for a service call of a deployment. A deployment that may not launch may
+// not call services either.
 func (s *Server) serviceRegistration(ctx context.Context, field, name, deploymentID string) (*platform.Registration, error) {
 	registration, err := s.registrationOf(field+"registration", name)
 	if err != nil {
@@ -142,11 +142,5 @@ func (s *Server) serviceRegistration(ctx context.Context, field, name, deploymen
 	if err := s.config.Learned.CheckDeployment(ctx, registration, deploymentID, false); err != nil {
 		return nil, err
 	}
-	dialect, err := s.config.Learned.Dialect(ctx, registration, deploymentID)
-	if err != nil {
-		return nil, err
-	}
-	resolved := *registration
-	resolved.Dialect = dialect.Name
-	return &resolved, nil
+	return registration, nil
 }

@@ -131,7 +131,7 @@ func (s *Source) Token(ctx context.Context, registration *platform.Registration,
 	switch {
 	case err != nil:
 		return Token{}, err
-	case under.done == nil: // kept: nothing is under way, and nobody writes to it
+	case under.done == nil:
 		return under.token, nil
 	}
 	select {

@@ -186,11 +186,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("service tokens", func() error { tokens.Close(); return nil })
-	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin})
+	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
 	if err != nil {
 		return nil, err
 	}
-	rosters, err := nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin})
+	rosters, err := nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
 	if err != nil {
 		return nil, err
 	}
