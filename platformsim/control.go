@@ -5,28 +5,27 @@ package platformsim
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 )
 
 // TokenRequests returns the last requests to the token endpoint (at most 1,000), oldest first.
 func (p *Platform) TokenRequests() []TokenRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Concat([]TokenRequest{}, p.tokenLog)
+	return append([]TokenRequest{}, p.tokenLog...)
 }
 
 // ScoreRequests returns the last scores that came (at most 1,000), refused ones too, oldest first.
 func (p *Platform) ScoreRequests() []ScoreRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Concat([]ScoreRequest{}, p.scoreLog)
+	return append([]ScoreRequest{}, p.scoreLog...)
 }
 
 // Launches returns the claims of the last id_tokens (at most 1,000), oldest first.
 func (p *Platform) Launches() []LaunchRecord {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Concat([]LaunchRecord{}, p.launchLog)
+	return append([]LaunchRecord{}, p.launchLog...)
 }
 
 func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) {
