@@ -40,7 +40,8 @@
 //	GET    faults          what is switched on
 //	POST   faults          FaultSetting: {"fault":"expired"} once, "times":3, or "sticky":true; "value" for its parameter
 //	DELETE faults          switch all off
-//	POST   keys/rotate     rotate the platform's keys as the platform does
+//	POST   keys/rotate     rotate the platform's keys: without a body as the platform does; {"how":"overlap"} keeps the old
+//	                       ones published, "abrupt" publishes new ones alone, "same_kid" changes the key and not its kid
 //
 // A POST answers 204, or 400 with the reason as text. The fault names are the Fault constants. The records hold at most
 // the last 1,000 entries each.

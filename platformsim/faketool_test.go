@@ -24,6 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// firstProfiles are the platforms whose rules the general tests know; profiles_test.go has the others'.
+var firstProfiles = []string{"canvas", "moodle"}
+
 // clock is a clock that tests move.
 type clock struct {
 	mu sync.Mutex

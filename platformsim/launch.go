@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,13 +75,19 @@ var errBusy = errors.New("too many launches are waiting")
 func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (*Form, error) {
 	l := &launch{tool: t, person: pr, view: view, started: p.sim.now()}
 	l.storage = storage && p.profile.StorageFrame != "" && !p.cfg.NoStorage
-	id, err := p.launchID()
+	id, err := p.launchID(l)
 	if err != nil {
 		return nil, err
 	}
 	l.id = id
-	if l.hint, err = p.profile.MessageHint(p, l); err != nil {
-		return nil, err
+	if hint := p.profile.MessageHint; hint != nil {
+		if l.hint, err = hint(p, l); err != nil {
+			return nil, err
+		}
+	}
+	fields := p.profile.LoginFields(p, l)
+	if p.cfg.NoLoginClient {
+		fields = slices.DeleteFunc(fields, func(f Field) bool { return f.Name == "client_id" || f.Name == "lti_deployment_id" })
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,12 +102,12 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 		}
 	}
 	p.launches[l.id] = l
-	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: p.profile.LoginFields(p, l)}, nil
+	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: fields}, nil
 }
 
-func (p *Platform) launchID() (string, error) {
+func (p *Platform) launchID(l *launch) (string, error) {
 	if p.profile.LaunchID != nil {
-		return p.profile.LaunchID(p)
+		return p.profile.LaunchID(p, l)
 	}
 	return p.sim.randomHex(32)
 }
@@ -116,6 +123,19 @@ func (p *Platform) loginMethod() string {
 func (p *Platform) takeLaunch(id string) (*launch, bool) {
 	l, ok := p.launches[id]
 	delete(p.launches, id)
+	if !ok || p.sim.now().Sub(l.started) > p.profile.LaunchExpires {
+		return nil, false
+	}
+	return l, true
+}
+
+// findLaunch finds a waiting launch and leaves it, for platforms that take a hint again until it expires, or that nobody
+// knows not to; PlatformConfig.OneShot makes them consume it. It is called with p.mu held.
+func (p *Platform) findLaunch(id string) (*launch, bool) {
+	if p.cfg.OneShot {
+		return p.takeLaunch(id)
+	}
+	l, ok := p.launches[id]
 	if !ok || p.sim.now().Sub(l.started) > p.profile.LaunchExpires {
 		return nil, false
 	}
@@ -146,7 +166,11 @@ func (p *Platform) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	})
 	if form.Method == http.MethodGet {
 		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, form.getURL(), http.StatusFound)
+		uri := form.getURL()
+		if join := p.profile.LoginQuery; join != "" {
+			uri = form.Action + join + form.encode()
+		}
+		http.Redirect(w, r, uri, http.StatusFound)
 		return
 	}
 	p.autoSubmit(w, form)
@@ -163,14 +187,17 @@ func (p *Platform) user(r *http.Request) *Person {
 	return p.byKey[c.Value]
 }
 
-// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page and repost is set.
+// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page, json and repost is
+// set.
 type authOutcome struct {
 	launch      *launch
 	code        string // OIDC error, posted to the redirect URI
 	description string
 	status      int // of the error page
 	page        string
-	repost      bool // ask the browser to post once more, so that its cookie comes along
+	json        string // body of an error in JSON, instead of the page
+	redirect    string // where the answer is posted, if not to the redirect_uri
+	repost      bool   // ask the browser to post once more, so that its cookie comes along
 }
 
 // serveHop sends the browser to the second authorization endpoint, parameters unchanged.
@@ -208,6 +235,9 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		state, nonce = clean(state), clean(nonce)
 	}
 	redirect := q.Get("redirect_uri")
+	if out.redirect != "" {
+		redirect = out.redirect
+	}
 	if out.launch != nil {
 		if code, strikes := p.takeFault(FaultLaunchError); strikes {
 			if code == "" {
@@ -225,6 +255,11 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		p.autoSubmit(w, &Form{Method: http.MethodPost, Action: p.base + p.profile.AuthorizationPath, Fields: append(fields, Field{"repost", "true"})})
+	case out.json != "":
+		p.sim.logf("%s: answer %d: %s", p.profile.Name, out.status, out.json)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(out.status)
+		write(w, []byte(out.json))
 	case out.page != "":
 		p.errorPage(w, out.status, out.page)
 	case out.code != "":
@@ -271,11 +306,16 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 	if _, strikes := p.takeFault(FaultMissingState); strikes {
 		fields = fields[:1]
 	}
-	if l.storage {
-		fields = append(fields, Field{"lti_storage_target", p.profile.StorageFrame})
+	if l.storage && !p.profile.StorageKept {
+		at := len(fields)
+		if p.profile.StorageFirst {
+			at = 1
+		}
+		fields = slices.Insert(fields, at, Field{"lti_storage_target", p.profile.StorageFrame})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	l.tool.visitors[l.person.ID] = true
 	l.tool.lastForm, l.tool.lastNonce = fields, nonce
 	p.launchLog = appendCapped(p.launchLog, LaunchRecord{
 		Time: p.sim.now(), Tool: l.tool.cfg.Name, User: l.person.Key, RedirectURI: redirect, State: state, Claims: claims,
@@ -293,14 +333,21 @@ type LaunchRecord struct {
 	Claims      map[string]any `json:"claims"`
 }
 
+func (p *Platform) audience(client string) any {
+	if p.profile.AudienceArray || p.cfg.AudienceArray {
+		return []string{client}
+	}
+	return client
+}
+
 // claims puts the core claims on top of the platform's own.
 func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	now := p.sim.now().Unix()
 	p.mu.Lock()
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
-	c["iss"] = p.profile.Issuer(p.base)
-	c["aud"] = l.tool.client
+	c["iss"] = p.launchIssuer()
+	c["aud"] = p.audience(l.tool.client)
 	if p.profile.Azp {
 		c["azp"] = l.tool.client
 	}
@@ -309,6 +356,9 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	}
 	c["iat"] = now
 	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
+	if p.profile.NotBefore {
+		c["nbf"] = now
+	}
 	c["nonce"] = nonce
 	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"
 	c[claimLTI+"version"] = "1.3.0"

@@ -29,6 +29,7 @@ var (
 	courseJS    = template.JS(pageFile("course.js"))
 	indexPage   = template.Must(template.New("index").Parse(pageFile("index.html")))
 	coursePage  = template.Must(template.New("course").Parse(pageFile("course.html")))
+	storageJS   = template.JS(pageFile("storage.js"))
 	storagePage = []byte("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Storage</title><script>" + pageFile("storage.js") + "</script></html>\n")
 
 	// The marker lets the scripted Browser know a page that a real browser would send on by itself.
@@ -51,6 +52,9 @@ func (s *Sim) page(w http.ResponseWriter, t *template.Template, data any) {
 	w.Header().Set("Cache-Control", "no-store")
 	write(w, b.Bytes())
 }
+
+// parentFrame is the storage target that means the window around the tool.
+const parentFrame = "_parent"
 
 // autoSubmit sends a page that posts a form by itself.
 func (p *Platform) autoSubmit(w http.ResponseWriter, f *Form) { p.sim.page(w, autoPage, f) }
@@ -107,8 +111,12 @@ func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	if p.cfg.NoStorage {
 		frame = ""
 	}
+	script := courseJS
+	if frame == parentFrame { // the course page itself keeps the values
+		frame, script = "", courseJS+storageJS
+	}
 	p.sim.page(w, coursePage, map[string]any{
-		"Style": pageStyle, "Script": courseJS, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
+		"Style": pageStyle, "Script": script, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
 		"People": people, "Tools": tools, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": p.enrolled,
 	})
 }

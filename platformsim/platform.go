@@ -75,6 +75,8 @@ type tool struct {
 	target     string
 	scopes     []string
 	keys       toolKeys
+	ring       *keyRing        // the platform's keys for this tool, where each tool has its own
+	visitors   map[string]bool // ids of those who launched it; guarded by Platform.mu
 
 	// Guarded by Platform.mu: what was posted last.
 	lastForm  []Field
@@ -120,15 +122,17 @@ func newPlatform(s *Sim, pf *Profile, cfg PlatformConfig) (*Platform, error) {
 		return nil, err
 	}
 	var others []*Person
-	p.enrolled, others = roster(pf, s.cfg.RosterSize)
+	p.enrolled, others = roster(pf, p.base, s.cfg.RosterSize)
 	for _, pr := range slices.Concat(p.enrolled, others) {
 		p.byKey[pr.Key] = pr
 		if pr.ID != "" {
 			p.byID[pr.ID] = pr
 		}
 	}
-	if err := p.makeKeys(); err != nil {
-		return nil, err
+	if !pf.Keys.PerTool {
+		if err := p.makeKeys(&p.ring); err != nil {
+			return nil, err
+		}
 	}
 	for _, t := range cfg.Tools {
 		if p.tool(t.Name) != nil {
@@ -172,15 +176,28 @@ func (p *Platform) SetTool(cfg ToolConfig) error {
 		t.scopes = []string{ScopeLineItem, ScopeLineItemReadonly, ScopeResultReadonly, ScopeScore, ScopeMemberships}
 	}
 	t.link = p.profile.ResourceLinkID(n, seed)
+	if at < 0 {
+		t.visitors = map[string]bool{}
+		if p.profile.Keys.PerTool {
+			t.ring = &keyRing{}
+			if err := p.makeKeys(t.ring); err != nil {
+				return err
+			}
+		}
+	}
 	if other := p.findTool(func(o *tool) bool { return o.client == t.client && o.cfg.Name != cfg.Name }); other != nil {
 		return fmt.Errorf("tool %s: client_id %q belongs to tool %s", cfg.Name, t.client, other.cfg.Name)
 	}
 	if at >= 0 {
-		t.lastForm, t.lastNonce = p.tools[at].lastForm, p.tools[at].lastNonce
+		old := p.tools[at]
+		t.lastForm, t.lastNonce, t.ring, t.visitors = old.lastForm, old.lastNonce, old.ring, old.visitors
 		p.tools[at] = t
 		return nil
 	}
 	p.tools = append(p.tools, t)
+	if p.profile.AGS.NoLinkItem && !p.cfg.GradedLinks {
+		return nil
+	}
 	p.addItem(&LineItem{Tool: cfg.Name, Label: "Quiz of " + cfg.Name, ScoreMaximum: 100, ResourceLinkID: t.link})
 	return nil
 }
@@ -226,13 +243,13 @@ func (p *Platform) Registration(toolName string) Registration {
 	}
 	r := Registration{
 		Platform: p.profile.Name, Tool: toolName,
-		Issuer:           p.profile.Issuer(p.base),
+		Issuer:           p.launchIssuer(),
 		ClientID:         t.client,
 		DeploymentID:     t.deployment,
 		AuthorizationURI: p.base + p.profile.AuthorizationPath,
-		TokenURI:         p.base + p.profile.TokenPath,
-		TokenAudience:    p.base + p.profile.TokenPath,
-		JWKSURI:          p.base + p.profile.JWKSPath,
+		TokenURI:         p.expand(p.profile.TokenPath, t, ""),
+		TokenAudience:    p.tokenAudience(t),
+		JWKSURI:          p.expand(p.profile.JWKSPath, t, ""),
 		LoginURI:         t.cfg.LoginURI,
 		LaunchURIs:       slices.Clone(t.cfg.LaunchURIs),
 		Scopes:           slices.Clone(t.scopes),
@@ -271,12 +288,54 @@ func (p *Platform) hit(name string) {
 
 // expand fills the braces of a service path.
 func (p *Platform) expand(path string, t *tool, item string) string {
-	r := strings.NewReplacer("{course}", courseID, "{tool}", t.toolID(), "{item}", url.PathEscape(item))
+	r := strings.NewReplacer("{course}", p.courseID(), "{tool}", t.toolID(), "{client}", url.PathEscape(t.client), "{deployment}", url.PathEscape(t.deployment), "{config}", t.configID(),
+		"{item}", url.PathEscape(item))
 	return p.base + r.Replace(path)
+}
+
+func (p *Platform) courseID() string {
+	if p.profile.CourseID != "" {
+		return p.profile.CourseID
+	}
+	return courseID
+}
+
+func (p *Platform) launchIssuer() string {
+	if p.profile.LaunchIssuer != nil {
+		return p.profile.LaunchIssuer(p)
+	}
+	return p.profile.Issuer(p.base)
+}
+
+func (p *Platform) tokenAudience(t *tool) string {
+	if aud := p.profile.Token.Audience; aud != "" {
+		return aud
+	}
+	return p.expand(p.profile.TokenPath, t, "")
+}
+
+// named reports whether the path of a request names this tool, or none.
+func (t *tool) named(r *http.Request) bool {
+	for name, want := range map[string]string{"tool": t.toolID(), "client": t.client, "deployment": t.deployment, "config": t.configID()} {
+		if got := r.PathValue(name); got != "" && got != want {
+			return false
+		}
+	}
+	return true
+}
+
+// pathTool finds the tool that a path with {tool}, {client}, {deployment} or {config} names; nil if there is none.
+func (p *Platform) pathTool(r *http.Request) *tool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.findTool(func(t *tool) bool { return t.named(r) })
 }
 
 // toolID is the number that URLs of some platforms carry.
 func (t *tool) toolID() string { return strconv.Itoa(t.n + 3) }
+
+// configID is the UUID that URLs of some platforms carry.
+func (t *tool) configID() string { return derivedUUID("config/" + t.cfg.Name) }
 
 func (p *Platform) withQuery(u string, t *tool) string {
 	if p.profile.ServiceQuery == nil {
@@ -294,7 +353,11 @@ func (p *Platform) lineItemURI(t *tool, li *LineItem) string {
 }
 
 func (p *Platform) membershipsURI(t *tool) string {
-	return p.expand(p.profile.MembershipsPath, t, "")
+	uri := p.expand(p.profile.MembershipsPath, t, "")
+	if p.profile.RosterQuery != "" {
+		uri += "?" + p.profile.RosterQuery
+	}
+	return uri
 }
 
 func (p *Platform) routes(mux *http.ServeMux) {
@@ -320,7 +383,7 @@ func (p *Platform) routes(mux *http.ServeMux) {
 	get("/course", p.serveCourse)
 	get("/course/launch", p.serveLaunch)
 	post("/course/faults", p.serveFaultForm)
-	if p.profile.StorageFrame != "" {
+	if p.profile.StorageFrame != "" && p.profile.StorageFrame != parentFrame {
 		get("/"+p.profile.StorageFrame, p.serveStorageFrame)
 	}
 	p.controlRoutes(get, post, func(path string, h http.HandlerFunc) { mux.HandleFunc("DELETE "+prefix+path, h) })

@@ -18,7 +18,13 @@ type Profile struct {
 
 	Issuer func(base string) string // iss, from the platform's base URL
 
-	// Paths are relative to the platform's base URL. Service paths are ServeMux patterns with {course}, {item}, {tool}.
+	// LaunchIssuer is the iss of id_tokens where it can differ from that of login initiations; nil: Issuer.
+	LaunchIssuer func(p *Platform) string
+	CourseID     string // the course as service URLs name it; empty: courseID
+
+	// Paths are relative to the platform's base URL. All but those of the authorization are ServeMux patterns and may
+	// have {tool} (a number), {client} (the client id), {deployment} and {config} (a UUID), which name the tool; service paths may
+	// also have {course} and {item}.
 	AuthorizationPath string
 	AuthorizationHop  string // the endpoint answers 302 to this second one, which decides; empty: no hop
 	TokenPath         string
@@ -28,6 +34,7 @@ type Profile struct {
 	ScoresPath        string
 	ResultsPath       string
 	MembershipsPath   string
+	RosterQuery       string // the query that the membership URL carries; empty: none
 
 	ServiceQuery func(t *tool) string // the query that line item URLs carry; nil: none
 	ResultID     func(lineItem, person string) string
@@ -37,15 +44,18 @@ type Profile struct {
 	DeploymentID   func(n int, seed string) string
 	ResourceLinkID func(n int, seed string) string
 	LineItemID     func(n int) string
-	PersonID       func(n int, seed string) string
+	PersonID       func(base string, n int, seed string) string
 	LoginHint      func(pr *Person) string
 
 	// Login initiation.
-	LoginMethod   string                            // GET or POST
-	StorageFrame  string                            // name of the frame that serves postMessage storage; empty: none offered
-	LaunchID      func(p *Platform) (string, error) // name of a started launch inside the hint; nil: 32 hex
-	MessageHint   func(p *Platform, l *launch) (string, error)
+	LoginMethod   string                                       // GET or POST
+	StorageFrame  string                                       // name of the frame that serves postMessage storage; empty: none offered
+	LaunchID      func(p *Platform, l *launch) (string, error) // name of a started launch inside the hint; nil: 32 hex
+	MessageHint   func(p *Platform, l *launch) (string, error) // nil: there is none
 	LoginFields   func(p *Platform, l *launch) []Field
+	LoginQuery    string        // what joins login URI and fields of a GET; empty: "?", or "&" behind a query
+	StorageFirst  bool          // lti_storage_target comes before state in the launch form
+	StorageKept   bool          // lti_storage_target is sent with the login initiation alone
 	LaunchExpires time.Duration // how long a started launch waits for its authentication request
 
 	// CheckAuthRequest is the authorization endpoint: it finds the launch, and consumes it, or says how to refuse. It is
@@ -54,9 +64,12 @@ type Profile struct {
 	CleanEcho        func(s string) string // what happens to state and nonce; nil: nothing
 
 	// id_token.
-	Lifetime time.Duration
-	Claims   func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
-	Azp      bool
+	Lifetime      time.Duration
+	Claims        func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
+	Azp           bool
+	NotBefore     bool // nbf = iat
+	AudienceArray bool // aud is an array of one
+	NoType        bool // the header has no typ
 
 	Keys  KeyRules
 	Token TokenRules
@@ -75,13 +88,25 @@ type KeyRules struct {
 	Kid          func(at time.Time, n int, random io.Reader) (string, error)
 	CacheControl string // header; empty: none
 	ContentType  string
+	Disposition  string   // header Content-Disposition; empty: none
+	Without      []string // members that published keys lack
+	PerTool      bool     // each tool's own key set; JWKSPath names the tool
+	SortByKid    bool     // published in the order of the kid, not of age
+	KeepOld      bool     // a rotated key stays published until the next rotation
 }
 
 // TokenRules describe the token endpoint.
 type TokenRules struct {
-	UserAgent     string        // sent when the tool's key set is fetched
-	MaxAge        time.Duration // iat not older; zero: not checked
-	MaxAhead      time.Duration // iat and nbf not further ahead
+	UserAgent     string                      // sent when the tool's key set is fetched
+	MaxAge        time.Duration               // iat not older; zero: not checked
+	MaxAhead      time.Duration               // iat and nbf not further ahead
+	MaxLate       time.Duration               // exp not longer ago
+	Audience      string                      // aud of client assertions; empty: the token endpoint's URL
+	ByPath        bool                        // TokenPath names the tool; the sub is looked at in strict mode only
+	AnyKey        bool                        // lax: a missing kid is fine, all keys of the tool are tried
+	EmptyScope    bool                        // nothing granted is a success, too
+	Type          string                      // token_type; empty: Bearer
+	Widen         func(scope string) []string // scopes that are granted along; nil: none
 	Checks        AssertionChecks
 	PartialScopes bool // grant those that are allowed, instead of refusing all
 	AccessToken   func(p *Platform, t *tool, scopes []string) (string, error)
@@ -99,29 +124,38 @@ type AGSRules struct {
 	PlatformScopes  []string // further scopes named in the claim
 	CheckAccept     func(r *http.Request, media string) bool
 	CheckScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *failure
-	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) Grade
+	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade // nil: the grade goes
 	ScoreAnswer     func(w http.ResponseWriter, p *Platform, li *LineItem, s *scorePost)
 	ScoreMediaExact bool // refuse other content types even in lax mode
 	LineItemJSON    func(p *Platform, t *tool, li *LineItem) map[string]any
 	CheckDelete     func(li *LineItem) *failure
 	Page            func(u *url.URL, total int) pageWindow
 	ResultsPage     func(u *url.URL, total int) (pageWindow, *failure)
-	OneItemOnly     bool // the claim names a line item only while the link has exactly one
+	OneItemOnly     bool                                      // the claim names a line item only while the link has exactly one
+	NoLinkItem      bool                                      // a link has no line item until somebody makes one
+	ScoreMedia      []string                                  // further content types of scores
+	CreatedStatus   int                                       // of a new line item; zero: 201
+	LinkFilter      string                                    // name of the filter for a link; empty: resource_link_id
+	CheckItem       func(in *itemBody, li *LineItem) *failure // a new line item (li is nil) or a change; nil: no more rules
 }
 
 // NRPSRules describe the Names and Role Provisioning Services.
 type NRPSRules struct {
-	Versions    []string
-	ContentType string
-	CheckAccept func(r *http.Request) bool
-	Role        func(pr *Person, role string) bool // does the person match the role filter?
-	Link        func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
-	LinkBeats   bool // rlid switches the role filter off
-	Page        func(u *url.URL, total int) pageWindow
-	Member      func(p *Platform, pr *Person) map[string]any
-	Message     func(p *Platform, t *tool, pr *Person) []map[string]any
-	ContextID   func(p *Platform) string
-	OwnID       func(p *Platform, r *http.Request) string
+	Versions     []string
+	ContentType  string
+	CheckAccept  func(r *http.Request) bool
+	Role         func(pr *Person, role string) bool // does the person match the role filter?
+	Link         func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
+	LinkBeats    bool // rlid switches the role filter off
+	Page         func(u *url.URL, total int) pageWindow
+	Member       func(p *Platform, pr *Person) map[string]any
+	Message      func(p *Platform, t *tool, pr *Person) []map[string]any
+	ContextID    func(p *Platform) string
+	ContextKeys  []string // members of the context; nil: id, label and title
+	BlankEmpty   bool     // an empty list is answered with no body at all
+	OnlyVisitors bool     // who never launched the tool is not listed
+	UnknownPages bool     // PlatformConfig.RosterPage makes pages
+	OwnID        func(p *Platform, r *http.Request) string
 }
 
 // pageWindow is a slice of a list and the Link header that goes with it.
@@ -134,7 +168,11 @@ type pageWindow struct {
 type Field struct{ Name, Value string }
 
 // profiles lists the platforms that can be simulated.
-func profiles() []*Profile { return []*Profile{canvasProfile(), moodleProfile()} }
+func profiles() []*Profile {
+	return []*Profile{
+		canvasProfile(), moodleProfile(), brightspaceProfile(), blackboardProfile(), sakaiProfile(), openEdXProfile(), schoologyProfile(),
+	}
+}
 
 // ProfileNames returns the names of all platforms that can be simulated, in a fixed order.
 func ProfileNames() []string {
@@ -154,6 +192,7 @@ const (
 	failNoHandler                       // path, method or Accept not served
 	failMediaType
 	failMalformed
+	failNumber        // a score is no number
 	failMissing       // a required member is missing
 	failStale         // an equal or newer score is stored
 	failMaximum       // scoreGiven without a usable scoreMaximum

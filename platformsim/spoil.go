@@ -12,8 +12,11 @@ import (
 func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (string, error) {
 	on := func(f Fault) bool { _, strikes := p.takeFault(f); return strikes }
 	shift := func(d time.Duration) {
-		c["iat"] = c["iat"].(int64) + int64(d/time.Second)
-		c["exp"] = c["exp"].(int64) + int64(d/time.Second)
+		for _, name := range []string{"iat", "nbf", "exp"} {
+			if at, ok := c[name].(int64); ok {
+				c[name] = at + int64(d/time.Second)
+			}
+		}
 	}
 	if on(FaultExpired) {
 		shift(-time.Hour - p.profile.Lifetime)
@@ -36,7 +39,7 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 		c["iss"] = "https://somebody-else.example.org"
 	}
 	if on(FaultWrongAudience) {
-		c["aud"] = "another-tool"
+		c["aud"] = p.audience("another-tool")
 		if p.profile.Azp {
 			c["azp"] = "another-tool"
 		}
@@ -59,8 +62,11 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 		}
 		delete(c, value)
 	}
-	key := p.signingKey()
+	key := p.signingKey(l.tool)
 	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
+	if p.profile.NoType {
+		delete(header, "typ")
+	}
 	if on(FaultUnknownKid) {
 		header["kid"] = flipLast(key.kid)
 	}
