@@ -30,7 +30,7 @@ func blackboardProfile() *Profile {
 		RosterQuery:       "placement_id=_553_1",
 
 		// A result has a number of its own, not the user's id.
-		ResultID:       func(item, person string) string { return learnID(700 + int(derived(2, item+person)[0])) },
+		ResultID:       func(item, person string) string { return learnID(derivedNumber("blackboard/result/" + item + person)) },
 		ClientID:       func(_ int, seed string) string { return derivedUUID(seed + "/application") },
 		DeploymentID:   func(_ int, seed string) string { return derivedUUID(seed + "/deployment") },
 		ResourceLinkID: func(n int, _ string) string { return learnID(44 + n) },

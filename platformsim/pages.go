@@ -111,12 +111,12 @@ func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	if p.cfg.NoStorage {
 		frame = ""
 	}
-	script := courseJS
-	if frame == parentFrame { // the course page itself keeps the values
+	script, parent := courseJS, frame == parentFrame
+	if parent { // the course page itself keeps the values
 		frame, script = "", courseJS+storageJS
 	}
 	p.sim.page(w, coursePage, map[string]any{
-		"Style": pageStyle, "Script": script, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
+		"Style": pageStyle, "Script": script, "Parent": parent, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
 		"People": people, "Tools": tools, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": p.enrolled,
 	})
 }

@@ -4,6 +4,7 @@ package platformsim
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -80,6 +81,12 @@ func roster(pf *Profile, base string, size int) (enrolled, others []*Person) {
 func derived(n int, seed string) string {
 	sum := sha256.Sum256([]byte("platformsim\x00" + seed))
 	return hex.EncodeToString(sum[:])[:n]
+}
+
+// derivedNumber returns a number below 2^32 that depends only on the seed.
+func derivedNumber(seed string) int {
+	sum := sha256.Sum256([]byte("platformsim\x00" + seed))
+	return int(binary.BigEndian.Uint32(sum[:4]))
 }
 
 // uuidFrom returns a random UUID.

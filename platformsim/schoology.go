@@ -38,11 +38,7 @@ func schoologyProfile() *Profile {
 		LineItemID:     func(n int) string { return strconv.Itoa(8765432109 + n) },
 		PersonID:       func(_ string, _ int, seed string) string { return "7::" + derived(32, "schoology/"+seed) },
 		LoginHint: func(pr *Person) string { // the user's number; the app's goes before it
-			n, err := strconv.ParseUint(derived(8, "schoology/user/"+pr.Key), 16, 64)
-			if err != nil {
-				panic(err) // hexadecimal digits are
-			}
-			return strconv.FormatUint(1e9+n, 10)
+			return strconv.Itoa(1000000000 + derivedNumber("schoology/user/"+pr.Key))
 		},
 
 		LoginMethod:   http.MethodGet,

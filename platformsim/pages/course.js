@@ -5,6 +5,7 @@
     form.target = view.value === "window" ? "platformsim_tool_window" : "tool_content";
     if (view.value === "window") window.open("about:blank", form.target);
   });
+  if (document.body.dataset.storage) return; // this page keeps the values itself: storage.js answers
   var frame = document.querySelector("iframe.storage");
   window.addEventListener("message", function (e) {
     var m = e.data;
