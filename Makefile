@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node check gen build cross size vuln fuzz
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -28,6 +28,9 @@ test-python: ## the tests of the Python client and example, against a real sidec
 
 test-node: ## the tests of the Node client and example, against a real sidecar
 	@scripts/test.sh node
+
+browser: ## launches in a real Chromium, with cookies allowed, partitioned and blocked
+	@scripts/browser.sh
 
 check: ## formatting, vet, staticcheck, headers, generated code, API compatibility, licences, modules
 	@scripts/check.sh

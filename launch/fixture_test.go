@@ -116,7 +116,6 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 type login struct {
 	state, nonce string
 	cookies      []string // name=value
-	headers      []launch.Header
 	reply        *launch.Reply
 	query        url.Values
 }

@@ -191,7 +191,7 @@ func (p *Platform) createItem(w http.ResponseWriter, t *tool, body []byte) *fail
 	p.addItem(li)
 	out := p.profile.AGS.LineItemJSON(p, t, li)
 	p.mu.Unlock()
-	return p.answer(w, cmp.Or(p.profile.AGS.CreatedStatus, http.StatusCreated), mediaLineItem, out)
+	return p.answer(w, cmp.Or(p.profile.AGS.CreateStatus, http.StatusCreated), mediaLineItem, out)
 }
 
 func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {

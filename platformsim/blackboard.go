@@ -42,7 +42,7 @@ func blackboardProfile() *Profile {
 
 		LoginMethod:   http.MethodGet,
 		StorageFrame:  "lti_storage_frame",
-		StorageKept:   true,
+		StorageSilent: true,
 		LaunchID:      func(p *Platform, _ *launch) (string, error) { return p.sim.randomHex(96) },
 		MessageHint:   func(_ *Platform, l *launch) (string, error) { return l.id, nil },
 		LoginFields:   blackboardLogin,
@@ -50,14 +50,14 @@ func blackboardProfile() *Profile {
 
 		CheckAuthRequest: blackboardAuthRequest,
 		Lifetime:         time.Hour,
-		NoType:           true,
+		NoTyp:            true,
 		Claims:           blackboardClaims,
-		Keys:             KeyRules{Count: 1, Kid: uuidKid, ContentType: "application/json", PerTool: true},
+		Keys:             KeyRules{Count: 1, Kid: uuidKid, Headers: map[string]string{"Content-Type": "application/json"}, PerTool: true},
 		Token: TokenRules{
 			UserAgent: "Blackboard/platformsim",
 			MaxAhead:  30 * time.Second,
 			Checks:    AssertionChecks{Audience: true, JTI: true, Times: true},
-			Type:      "bearer",
+			TokenType: "bearer",
 			AccessToken: func(p *Platform, t *tool, scopes []string) (string, error) {
 				return rs256Token(p, t, true, map[string]any{"imsglobal.org.security.scope": scopes})
 			},

@@ -18,6 +18,7 @@ func brightspaceProfile() *Profile {
 		Name:              "brightspace",
 		Title:             "Brightspace",
 		Issuer:            func(base string) string { return base },
+		TokenAudience:     func(string) string { return "https://api.brightspace.com/auth/token" },
 		CourseID:          "6836", // the org unit
 		AuthorizationPath: "/d2l/lti/authenticate",
 		TokenPath:         "/core/connect/token",
@@ -46,18 +47,17 @@ func brightspaceProfile() *Profile {
 
 		CheckAuthRequest: brightspaceAuthRequest,
 		Lifetime:         30 * time.Minute,
-		NotBefore:        true,
+		Nbf:              true,
 		Claims:           brightspaceClaims,
 		Keys: KeyRules{
 			Count: 2, Signing: 0,
-			Kid:         uuidKid,
-			ContentType: "application/json; charset=utf-8",
-			Without:     []string{"alg"},
+			Kid:     uuidKid,
+			Headers: map[string]string{"Content-Type": "application/json; charset=utf-8"},
+			Without: []string{"alg"},
 		},
 		Token: TokenRules{
 			UserAgent: "Brightspace/platformsim",
 			MaxAhead:  30 * time.Second,
-			Audience:  "https://api.brightspace.com/auth/token",
 			Checks:    AssertionChecks{Audience: true, Issuer: true, JTI: true, Times: true},
 			AccessToken: func(p *Platform, t *tool, scopes []string) (string, error) {
 				return rs256Token(p, t, true, map[string]any{"iss": p.base, "scope": scopes})

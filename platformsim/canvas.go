@@ -69,8 +69,7 @@ func canvasProfile() *Profile {
 			Kid: func(at time.Time, n int, _ io.Reader) (string, error) {
 				return at.UTC().AddDate(0, n-1, 0).Format("2006-01-02T15:04:05Z"), nil
 			},
-			CacheControl: "max-age=864000",
-			ContentType:  "application/json; charset=utf-8",
+			Headers: map[string]string{"Content-Type": "application/json; charset=utf-8", "Cache-Control": "max-age=864000"},
 		},
 		Token: TokenRules{
 			UserAgent: "Canvas/platformsim",
@@ -84,7 +83,7 @@ func canvasProfile() *Profile {
 				}
 				now := p.sim.now().Unix()
 				return p.signHS256(map[string]any{
-					"iss": "Canvas", "sub": t.client, "aud": p.base + p.profile.TokenPath, "iat": now,
+					"iss": "Canvas", "sub": t.client, "aud": p.tokenAudience(t), "iat": now,
 					"exp": now + int64(accessTokenLife/time.Second), "jti": jti, "scopes": strings.Join(scopes, " "),
 				})
 			},

@@ -97,6 +97,9 @@ func canvasCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	if !slices.Contains(activities, s.activity) || !slices.Contains(gradings, s.grading) {
 		return refuse(failMalformed, "activityProgress or gradingProgress is not a known value")
 	}
+	if s.numberText && !p.cfg.Lax {
+		return refuse(failMalformed, "scoreGiven and scoreMaximum must be numbers")
+	}
 	if pr := p.byID[s.userID]; pr == nil || pr.Role != Student {
 		return refuse(failNotGradable, "User not found in course or is not a student")
 	}

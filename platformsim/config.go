@@ -43,6 +43,8 @@ type Config struct {
 	// Logf receives one line for each answer that refuses something. It gets no token and no personal data. Nil means
 	// silence.
 	Logf func(format string, args ...any) `yaml:"-"`
+
+	profiles []*Profile // nil: those of profiles
 }
 
 // PlatformConfig is one platform of the simulator.

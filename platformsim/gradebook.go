@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"net/http"
 )
 
 // LineItem is a column of the grade book.
@@ -151,6 +150,7 @@ func (p *Platform) ChangeGrades(c GradeChange) error {
 
 // scorePost is a score as a tool sent it. Numbers may come as text; each platform decides what it takes.
 type scorePost struct {
+	raw        []byte
 	userID     string
 	hasUserID  bool
 	activity   string
@@ -174,7 +174,7 @@ func parseScore(body []byte) (*scorePost, error) {
 	if err := d.Decode(&in); err != nil || in == nil {
 		return nil, errScore
 	}
-	s := &scorePost{}
+	s := &scorePost{raw: body}
 	var id string
 	if raw, ok := in["userId"]; ok && string(raw) != "null" {
 		s.hasUserID = true

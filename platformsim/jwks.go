@@ -3,6 +3,7 @@
 package platformsim
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -43,19 +44,11 @@ func pathNamesTool(r *http.Request) bool {
 }
 
 func (p *Platform) keySetHeader(w http.ResponseWriter) {
-	rules := p.profile.Keys
-	w.Header().Set("Content-Type", rules.ContentType)
-	if rules.Disposition != "" {
-		w.Header().Set("Content-Disposition", rules.Disposition)
+	for name, value := range p.profile.Keys.Headers {
+		w.Header().Set(name, value)
 	}
-	cc := rules.CacheControl
 	if value, strikes := p.takeFault(FaultJWKSCacheControl); strikes {
-		if cc = value; cc == "" {
-			cc = "max-age=31536000, immutable"
-		}
-	}
-	if cc != "" {
-		w.Header().Set("Cache-Control", cc)
+		w.Header().Set("Cache-Control", cmp.Or(value, "max-age=31536000, immutable"))
 	}
 }
 

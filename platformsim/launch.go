@@ -105,11 +105,26 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: fields}, nil
 }
 
+// launchID makes a name that no waiting launch has: Moodle's are short enough to meet.
 func (p *Platform) launchID(l *launch) (string, error) {
-	if p.profile.LaunchID != nil {
-		return p.profile.LaunchID(p, l)
+	for range 10 {
+		id, err := "", error(nil)
+		if p.profile.LaunchID != nil {
+			id, err = p.profile.LaunchID(p, l)
+		} else {
+			id, err = p.sim.randomHex(32)
+		}
+		if err != nil {
+			return "", err
+		}
+		p.mu.Lock()
+		_, taken := p.launches[id]
+		p.mu.Unlock()
+		if !taken || p.profile.OneLaunch {
+			return id, nil
+		}
 	}
-	return p.sim.randomHex(32)
+	return "", errBusy
 }
 
 func (p *Platform) loginMethod() string {
@@ -187,16 +202,15 @@ func (p *Platform) user(r *http.Request) *Person {
 	return p.byKey[c.Value]
 }
 
-// authOutcome is what the authorization endpoint decided. Exactly one of launch, code, page, json and repost is
-// set.
+// authOutcome is what the authorization endpoint decided. One of launch, code, page, json and repost is set.
 type authOutcome struct {
 	launch      *launch
-	code        string // OIDC error, posted to the redirect URI
+	redirect    string // where to post; empty: the redirect URI asked for
+	code        string // OIDC error, posted there
 	description string
 	status      int // of the error page
 	page        string
 	json        string // body of an error in JSON, instead of the page
-	redirect    string // where the answer is posted, if not to the redirect_uri
 	repost      bool   // ask the browser to post once more, so that its cookie comes along
 }
 
@@ -306,7 +320,7 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 	if _, strikes := p.takeFault(FaultMissingState); strikes {
 		fields = fields[:1]
 	}
-	if l.storage && !p.profile.StorageKept {
+	if l.storage && !p.profile.StorageSilent {
 		at := len(fields)
 		if p.profile.StorageFirst {
 			at = 1
@@ -334,7 +348,7 @@ type LaunchRecord struct {
 }
 
 func (p *Platform) audience(client string) any {
-	if p.profile.AudienceArray || p.cfg.AudienceArray {
+	if p.profile.AudArray || p.cfg.AudienceArray {
 		return []string{client}
 	}
 	return client
@@ -346,7 +360,7 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	p.mu.Lock()
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
-	c["iss"] = p.launchIssuer()
+	c["iss"] = p.tokenIssuer()
 	c["aud"] = p.audience(l.tool.client)
 	if p.profile.Azp {
 		c["azp"] = l.tool.client
@@ -355,10 +369,10 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 		c["sub"] = l.person.ID
 	}
 	c["iat"] = now
-	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
-	if p.profile.NotBefore {
+	if p.profile.Nbf {
 		c["nbf"] = now
 	}
+	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
 	c["nonce"] = nonce
 	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"
 	c[claimLTI+"version"] = "1.3.0"

@@ -70,7 +70,7 @@ func moodleProfile() *Profile {
 				_, err := io.ReadFull(random, b)
 				return fmt.Sprintf("%x", b), err
 			},
-			ContentType: "application/json; charset=utf-8",
+			Headers: map[string]string{"Content-Type": "application/json; charset=utf-8"},
 		},
 		Token: TokenRules{
 			UserAgent:     "MoodleBot/4.5 (+platformsim)",
@@ -194,7 +194,7 @@ func moodleAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 	}
 	_, id, _ := strings.Cut(hint.LaunchID, "_")
 	waiting := p.launches[id]
-	if waiting == nil || waiting.person != user {
+	if waiting == nil || waiting.person != user || user.ID == "" {
 		return page // Moodle keeps waiting launches in the user's session
 	}
 	l, ok := p.takeLaunch(id)
@@ -205,7 +205,7 @@ func moodleAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 	if q.Get("client_id") != l.tool.client {
 		return fail("unauthorized_client", "")
 	}
-	if q.Get("login_hint") != user.LoginHint || user.ID == "" {
+	if q.Get("login_hint") != user.LoginHint {
 		return fail("access_denied", "")
 	}
 	if q.Get("response_mode") != "form_post" {

@@ -72,7 +72,7 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 	if win.link != "" {
 		w.Header().Set("Link", win.link)
 	}
-	if len(members) == 0 && rules.BlankEmpty {
+	if len(members) == 0 && rules.EmptyBody {
 		w.Header().Set("Content-Type", rules.ContentType)
 		w.WriteHeader(http.StatusOK)
 		return nil

@@ -55,9 +55,8 @@ func openEdXProfile() *Profile {
 		Claims:           openEdXClaims,
 		Keys: KeyRules{
 			Count: 1, Kid: uuidKid, PerTool: true,
-			ContentType: "application/json",
-			Disposition: "attachment; filename=keyset.json",
-			Without:     []string{"alg", "use"},
+			Headers: map[string]string{"Content-Type": "application/json", "Content-Disposition": "attachment; filename=keyset.json"},
+			Without: []string{"alg", "use"},
 		},
 		Token: TokenRules{
 			UserAgent:     "python-requests/2.32 (platformsim)",
@@ -65,8 +64,8 @@ func openEdXProfile() *Profile {
 			ByPath:        true,
 			AnyKey:        true,
 			PartialScopes: true,
-			EmptyScope:    true,
-			Type:          "bearer",
+			EmptyScopes:   true,
+			TokenType:     "bearer",
 			AccessToken: func(p *Platform, t *tool, scopes []string) (string, error) {
 				return rs256Token(p, t, true, map[string]any{"iss": p.base, "scopes": strings.Join(scopes, " ")})
 			},
@@ -78,10 +77,9 @@ func openEdXProfile() *Profile {
 			CheckScore:  openEdXCheckScore,
 			ApplyScore:  plainApplyScore,
 			ScoreAnswer: func(w http.ResponseWriter, _ *Platform, _ *LineItem, s *scorePost) {
-				jsonFailure(w, http.StatusCreated, map[string]any{
-					"timestamp": s.timestamp, "scoreGiven": s.given, "scoreMaximum": s.maximum, "comment": s.comment,
-					"activityProgress": s.activity, "gradingProgress": s.grading, "userId": s.userID,
-				})
+				w.Header().Set("Content-Type", mediaScore)
+				w.WriteHeader(http.StatusCreated)
+				write(w, s.raw)
 			},
 			ScoreMediaExact: true,
 			LineItemJSON:    plainLineItem,

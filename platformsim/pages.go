@@ -27,9 +27,9 @@ func pageFile(name string) string {
 var (
 	pageStyle   = template.CSS(pageFile("style.css"))
 	courseJS    = template.JS(pageFile("course.js"))
+	storageJS   = template.JS(pageFile("storage.js"))
 	indexPage   = template.Must(template.New("index").Parse(pageFile("index.html")))
 	coursePage  = template.Must(template.New("course").Parse(pageFile("course.html")))
-	storageJS   = template.JS(pageFile("storage.js"))
 	storagePage = []byte("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Storage</title><script>" + pageFile("storage.js") + "</script></html>\n")
 
 	// The marker lets the scripted Browser know a page that a real browser would send on by itself.
@@ -42,6 +42,9 @@ var (
 `))
 )
 
+// parentFrame is the storage target that means the page around the tool, and no frame.
+const parentFrame = "_parent"
+
 func (s *Sim) page(w http.ResponseWriter, t *template.Template, data any) {
 	var b bytes.Buffer
 	if err := t.Execute(&b, data); err != nil {
@@ -52,9 +55,6 @@ func (s *Sim) page(w http.ResponseWriter, t *template.Template, data any) {
 	w.Header().Set("Cache-Control", "no-store")
 	write(w, b.Bytes())
 }
-
-// parentFrame is the storage target that means the window around the tool.
-const parentFrame = "_parent"
 
 // autoSubmit sends a page that posts a form by itself.
 func (p *Platform) autoSubmit(w http.ResponseWriter, f *Form) { p.sim.page(w, autoPage, f) }
@@ -100,23 +100,20 @@ func (p *Platform) gradeColumns() []gradeColumn {
 
 func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	people := []*Person{p.byKey[string(Student)], p.byKey[string(Teacher)], p.byKey[string(Assistant)], p.byKey[string(Admin)], p.byKey[string(Anonymous)]}
-	for _, pr := range p.enrolled[3:min(len(p.enrolled), 100)] {
-		people = append(people, pr)
-	}
+	people = append(people, p.enrolled[3:min(len(p.enrolled), 100)]...)
 	var tools []Registration
 	for _, name := range p.Tools() {
 		tools = append(tools, p.Registration(name))
 	}
-	frame := p.profile.StorageFrame
+	frame, script := p.profile.StorageFrame, courseJS
 	if p.cfg.NoStorage {
 		frame = ""
 	}
-	script, parent := courseJS, frame == parentFrame
-	if parent { // the course page itself keeps the values
+	if frame == parentFrame { // the course page itself is the storage
 		frame, script = "", courseJS+storageJS
 	}
 	p.sim.page(w, coursePage, map[string]any{
-		"Style": pageStyle, "Script": script, "Parent": parent, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
+		"Style": pageStyle, "Script": script, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
 		"People": people, "Tools": tools, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": p.enrolled,
 	})
 }

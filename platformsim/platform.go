@@ -87,7 +87,8 @@ type tool struct {
 type Registration struct {
 	Platform         string   `json:"platform"`
 	Tool             string   `json:"tool"`
-	Issuer           string   `json:"issuer"`
+	Issuer           string   `json:"issuer"`       // of id_tokens
+	LoginIssuer      string   `json:"login_issuer"` // of login initiations: the same, but for odd platforms
 	ClientID         string   `json:"client_id"`
 	DeploymentID     string   `json:"deployment_id"`
 	AuthorizationURI string   `json:"authorization_uri"`
@@ -243,7 +244,8 @@ func (p *Platform) Registration(toolName string) Registration {
 	}
 	r := Registration{
 		Platform: p.profile.Name, Tool: toolName,
-		Issuer:           p.launchIssuer(),
+		Issuer:           p.tokenIssuer(),
+		LoginIssuer:      p.profile.Issuer(p.base),
 		ClientID:         t.client,
 		DeploymentID:     t.deployment,
 		AuthorizationURI: p.base + p.profile.AuthorizationPath,
@@ -300,20 +302,6 @@ func (p *Platform) courseID() string {
 	return courseID
 }
 
-func (p *Platform) launchIssuer() string {
-	if p.profile.LaunchIssuer != nil {
-		return p.profile.LaunchIssuer(p)
-	}
-	return p.profile.Issuer(p.base)
-}
-
-func (p *Platform) tokenAudience(t *tool) string {
-	if aud := p.profile.Token.Audience; aud != "" {
-		return aud
-	}
-	return p.expand(p.profile.TokenPath, t, "")
-}
-
 // named reports whether the path of a request names this tool, or none.
 func (t *tool) named(r *http.Request) bool {
 	for name, want := range map[string]string{"tool": t.toolID(), "client": t.client, "deployment": t.deployment, "config": t.configID()} {
@@ -360,6 +348,21 @@ func (p *Platform) membershipsURI(t *tool) string {
 	return uri
 }
 
+func (p *Platform) tokenIssuer() string {
+	if f := p.profile.TokenIssuer; f != nil {
+		return f(p)
+	}
+	return p.profile.Issuer(p.base)
+}
+
+// tokenAudience is the aud that a tool's client assertions must have.
+func (p *Platform) tokenAudience(t *tool) string {
+	if f := p.profile.TokenAudience; f != nil {
+		return f(p.base)
+	}
+	return p.expand(p.profile.TokenPath, t, "")
+}
+
 func (p *Platform) routes(mux *http.ServeMux) {
 	prefix := "/" + p.profile.Name
 	handle := func(path string, h http.HandlerFunc) { mux.HandleFunc(prefix+path, h) }
@@ -383,7 +386,7 @@ func (p *Platform) routes(mux *http.ServeMux) {
 	get("/course", p.serveCourse)
 	get("/course/launch", p.serveLaunch)
 	post("/course/faults", p.serveFaultForm)
-	if p.profile.StorageFrame != "" && p.profile.StorageFrame != parentFrame {
+	if f := p.profile.StorageFrame; f != "" && f != parentFrame {
 		get("/"+p.profile.StorageFrame, p.serveStorageFrame)
 	}
 	p.controlRoutes(get, post, func(path string, h http.HandlerFunc) { mux.HandleFunc("DELETE "+prefix+path, h) })

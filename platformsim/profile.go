@@ -16,15 +16,17 @@ type Profile struct {
 	Name  string // path prefix and name in the configuration
 	Title string // as people call it
 
-	Issuer func(base string) string // iss, from the platform's base URL
+	Issuer func(base string) string // iss of login initiations, from the platform's base URL
+	// TokenIssuer is the iss of id_tokens where it differs from the login's. Nil means Issuer.
+	TokenIssuer func(p *Platform) string
+	// TokenAudience is the aud of client assertions. Nil means the URL of the token endpoint.
+	TokenAudience func(base string) string
 
-	// LaunchIssuer is the iss of id_tokens where it can differ from that of login initiations; nil: Issuer.
-	LaunchIssuer func(p *Platform) string
-	CourseID     string // the course as service URLs name it; empty: courseID
+	CourseID string // the course as service URLs name it; empty: courseID
 
 	// Paths are relative to the platform's base URL. All but those of the authorization are ServeMux patterns and may
-	// have {tool} (a number), {client} (the client id), {deployment} and {config} (a UUID), which name the tool; service paths may
-	// also have {course} and {item}.
+	// have {tool} (a number), {client} (the client id), {deployment} and {config} (a UUID), which name the tool; service
+	// paths may also have {course} and {item}.
 	AuthorizationPath string
 	AuthorizationHop  string // the endpoint answers 302 to this second one, which decides; empty: no hop
 	TokenPath         string
@@ -49,13 +51,14 @@ type Profile struct {
 
 	// Login initiation.
 	LoginMethod   string                                       // GET or POST
-	StorageFrame  string                                       // name of the frame that serves postMessage storage; empty: none offered
+	StorageFrame  string                                       // frame that serves postMessage storage, or _parent; empty: none offered
 	LaunchID      func(p *Platform, l *launch) (string, error) // name of a started launch inside the hint; nil: 32 hex
 	MessageHint   func(p *Platform, l *launch) (string, error) // nil: there is none
 	LoginFields   func(p *Platform, l *launch) []Field
 	LoginQuery    string        // what joins login URI and fields of a GET; empty: "?", or "&" behind a query
 	StorageFirst  bool          // lti_storage_target comes before state in the launch form
-	StorageKept   bool          // lti_storage_target is sent with the login initiation alone
+	StorageSilent bool          // the storage is named at the login, but not at the launch
+	OneLaunch     bool          // LaunchID names tool and person: a click takes the place of the one before
 	LaunchExpires time.Duration // how long a started launch waits for its authentication request
 
 	// CheckAuthRequest is the authorization endpoint: it finds the launch, and consumes it, or says how to refuse. It is
@@ -64,12 +67,12 @@ type Profile struct {
 	CleanEcho        func(s string) string // what happens to state and nonce; nil: nothing
 
 	// id_token.
-	Lifetime      time.Duration
-	Claims        func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
-	Azp           bool
-	NotBefore     bool // nbf = iat
-	AudienceArray bool // aud is an array of one
-	NoType        bool // the header has no typ
+	Lifetime time.Duration
+	Claims   func(p *Platform, l *launch) map[string]any // all but iss, aud, iat, exp, nonce
+	Azp      bool
+	AudArray bool // aud is an array of one
+	Nbf      bool // nbf = iat
+	NoTyp    bool // no typ in the header
 
 	Keys  KeyRules
 	Token TokenRules
@@ -83,16 +86,14 @@ type Profile struct {
 
 // KeyRules describe the platform's key set.
 type KeyRules struct {
-	Count        int // keys published
-	Signing      int // index of the one that signs
-	Kid          func(at time.Time, n int, random io.Reader) (string, error)
-	CacheControl string // header; empty: none
-	ContentType  string
-	Disposition  string   // header Content-Disposition; empty: none
-	Without      []string // members that published keys lack
-	PerTool      bool     // each tool's own key set; JWKSPath names the tool
-	SortByKid    bool     // published in the order of the kid, not of age
-	KeepOld      bool     // a rotated key stays published until the next rotation
+	Count     int // keys published
+	Signing   int // index of the one that signs
+	Kid       func(at time.Time, n int, random io.Reader) (string, error)
+	Headers   map[string]string // of the key set's answer
+	Without   []string          // members that published keys lack
+	PerTool   bool              // each tool's own key set; JWKSPath names the tool
+	SortByKid bool              // published in the order of the kid, not of age
+	KeepOld   bool              // a rotated key stays published until the next rotation
 }
 
 // TokenRules describe the token endpoint.
@@ -101,14 +102,13 @@ type TokenRules struct {
 	MaxAge        time.Duration               // iat not older; zero: not checked
 	MaxAhead      time.Duration               // iat and nbf not further ahead
 	MaxLate       time.Duration               // exp not longer ago
-	Audience      string                      // aud of client assertions; empty: the token endpoint's URL
 	ByPath        bool                        // TokenPath names the tool; the sub is looked at in strict mode only
 	AnyKey        bool                        // lax: a missing kid is fine, all keys of the tool are tried
-	EmptyScope    bool                        // nothing granted is a success, too
-	Type          string                      // token_type; empty: Bearer
 	Widen         func(scope string) []string // scopes that are granted along; nil: none
 	Checks        AssertionChecks
-	PartialScopes bool // grant those that are allowed, instead of refusing all
+	PartialScopes bool   // grant those that are allowed, instead of refusing all
+	EmptyScopes   bool   // with PartialScopes: answer 200 even if none is allowed
+	TokenType     string // empty: Bearer
 	AccessToken   func(p *Platform, t *tool, scopes []string) (string, error)
 	Answer        func(w http.ResponseWriter, body []byte)
 	Fail          func(w http.ResponseWriter, f *tokenFailure)
@@ -122,6 +122,7 @@ type AssertionChecks struct {
 // AGSRules describe the Assignment and Grade Services.
 type AGSRules struct {
 	PlatformScopes  []string // further scopes named in the claim
+	CreateStatus    int      // when a line item was made; zero: 201
 	CheckAccept     func(r *http.Request, media string) bool
 	CheckScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *failure
 	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade // nil: the grade goes
@@ -134,7 +135,6 @@ type AGSRules struct {
 	OneItemOnly     bool                                      // the claim names a line item only while the link has exactly one
 	NoLinkItem      bool                                      // a link has no line item until somebody makes one
 	ScoreMedia      []string                                  // further content types of scores
-	CreatedStatus   int                                       // of a new line item; zero: 201
 	LinkFilter      string                                    // name of the filter for a link; empty: resource_link_id
 	CheckItem       func(in *itemBody, li *LineItem) *failure // a new line item (li is nil) or a change; nil: no more rules
 }
@@ -152,7 +152,7 @@ type NRPSRules struct {
 	Message      func(p *Platform, t *tool, pr *Person) []map[string]any
 	ContextID    func(p *Platform) string
 	ContextKeys  []string // members of the context; nil: id, label and title
-	BlankEmpty   bool     // an empty list is answered with no body at all
+	EmptyBody    bool     // an empty roster is an empty body
 	OnlyVisitors bool     // who never launched the tool is not listed
 	UnknownPages bool     // PlatformConfig.RosterPage makes pages
 	OwnID        func(p *Platform, r *http.Request) string

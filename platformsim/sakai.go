@@ -24,7 +24,7 @@ func sakaiProfile() *Profile {
 		Name:   "sakai",
 		Title:  "Sakai",
 		Issuer: func(base string) string { return base },
-		LaunchIssuer: func(p *Platform) string {
+		TokenIssuer: func(p *Platform) string {
 			if p.cfg.SiteIssuer {
 				return p.base + "/site/" + p.courseID()
 			}
@@ -52,13 +52,14 @@ func sakaiProfile() *Profile {
 		StorageFrame: parentFrame,
 		StorageFirst: true,
 		// The session remembers where a person is; the last click on a link counts.
+		OneLaunch:     true,
 		LaunchID:      func(_ *Platform, l *launch) (string, error) { return sakaiLaunch(l.tool, l.person), nil },
 		LoginFields:   sakaiLogin,
 		LaunchExpires: time.Hour,
 
 		CheckAuthRequest: sakaiAuthRequest,
 		Lifetime:         time.Hour,
-		NoType:           true,
+		NoTyp:            true,
 		Claims:           sakaiClaims,
 		Keys: KeyRules{
 			Count: 2, Signing: 0,
@@ -68,9 +69,9 @@ func sakaiProfile() *Profile {
 				_, err := io.ReadFull(random, b[:])
 				return strconv.Itoa(-1 - int(binary.BigEndian.Uint32(b[:])>>1)), err
 			},
-			ContentType: sakaiJSON,
-			SortByKid:   true,
-			KeepOld:     true,
+			Headers:   map[string]string{"Content-Type": sakaiJSON},
+			SortByKid: true,
+			KeepOld:   true,
 		},
 		Token: TokenRules{
 			UserAgent: "Sakai/platformsim",
@@ -106,9 +107,9 @@ func sakaiProfile() *Profile {
 				w.Header().Set("Content-Type", sakaiJSON)
 				w.WriteHeader(http.StatusOK)
 			},
-			LineItemJSON:  plainLineItem,
-			CreatedStatus: http.StatusOK,
-			LinkFilter:    "lti_link_id",
+			LineItemJSON: plainLineItem,
+			CreateStatus: http.StatusOK,
+			LinkFilter:   "lti_link_id",
 			CheckItem: func(_ *itemBody, li *LineItem) *failure {
 				if li != nil && !li.Own {
 					return refuse(failMalformed, "an on-demand line item cannot be changed")
@@ -138,7 +139,7 @@ func sakaiProfile() *Profile {
 			ContextID:   func(p *Platform) string { return p.courseID() },
 			ContextKeys: []string{"id", "title"},
 			OwnID:       pathURL,
-			BlankEmpty:  true,
+			EmptyBody:   true,
 		},
 		Fail:   sakaiFailure,
 		Encode: plainJSON,

@@ -49,7 +49,7 @@ func schoologyProfile() *Profile {
 
 		CheckAuthRequest: schoologyAuthRequest,
 		Lifetime:         10 * time.Minute,
-		AudienceArray:    true,
+		AudArray:         true,
 		Claims:           schoologyClaims,
 		Keys: KeyRules{
 			Count: 1,
@@ -58,13 +58,13 @@ func schoologyProfile() *Profile {
 				_, err := io.ReadFull(random, b[:])
 				return hex.EncodeToString(b[:]), err
 			},
-			ContentType: "application/json; charset=utf-8",
+			Headers: map[string]string{"Content-Type": "application/json; charset=utf-8"},
 		},
 		Token: TokenRules{
 			UserAgent: "Schoology/platformsim",
 			MaxAhead:  30 * time.Second,
 			Checks:    AssertionChecks{Audience: true, Times: true},
-			Type:      "bearer",
+			TokenType: "bearer",
 			AccessToken: func(p *Platform, t *tool, scopes []string) (string, error) {
 				return rs256Token(p, t, true, map[string]any{"imsglobal.org.security.scope": strings.Join(scopes, " ")})
 			},

@@ -176,11 +176,20 @@ func TestScoreSubtleties(t *testing.T) {
 		t.Errorf("overridden: %d %+v", s, g)
 	}
 
+	if s, g := send(map[string]any{"userId": "14", "scoreGiven": "7"}); s != 200 || g == nil || *b.grade("student2").Score != 70 {
+		t.Errorf("a number as text: %d", s)
+	}
+
 	c := newBench(t, "canvas")
+	ctoken := c.token(ScopeScore)
+	for _, members := range []map[string]any{{"scoreGiven": "7"}, {"activityProgress": "Done"}, {"gradingProgress": "Graded"}} {
+		if s, _, body := c.postScore(ctoken, c.reg.LineItemURI, c.score(members)); s != 400 || c.grade("student") != nil {
+			t.Errorf("%v: %d %s", members, s, body)
+		}
+	}
 	if err := c.platform().SetFault(FaultSetting{Fault: FaultScoreAnswerLost}); err != nil {
 		t.Fatal(err)
 	}
-	ctoken := c.token(ScopeScore)
 	req, err := http.NewRequest(http.MethodPost, c.reg.LineItemURI+"/scores", strings.NewReader(c.score(nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -121,9 +121,16 @@ func New(cfg Config) (*Sim, error) {
 	return s, nil
 }
 
+func (s *Sim) profiles() []*Profile {
+	if s.cfg.profiles != nil {
+		return s.cfg.profiles
+	}
+	return profiles()
+}
+
 func (s *Sim) addPlatforms() error {
 	known := map[string]bool{}
-	for _, pf := range profiles() {
+	for _, pf := range s.profiles() {
 		known[pf.Name] = true
 		pc, wanted := s.cfg.Platforms[pf.Name]
 		if !wanted && len(s.cfg.Platforms) > 0 {

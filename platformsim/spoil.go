@@ -64,7 +64,7 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 	}
 	key := p.signingKey(l.tool)
 	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
-	if p.profile.NoType {
+	if p.profile.NoTyp {
 		delete(header, "typ")
 	}
 	if on(FaultUnknownKid) {

@@ -142,7 +142,7 @@ func (p *Platform) grant(r *http.Request, rec *TokenRequest) ([]byte, *tokenFail
 		return nil, tokenRefusal(tokRequest, "too many tokens are in use")
 	}
 	body, err := p.profile.Encode(map[string]any{
-		"access_token": token, "token_type": cmp.Or(p.profile.Token.Type, "Bearer"), "expires_in": int(accessTokenLife / time.Second), "scope": rec.Granted,
+		"access_token": token, "token_type": cmp.Or(p.profile.Token.TokenType, "Bearer"), "expires_in": int(accessTokenLife / time.Second), "scope": rec.Granted,
 	})
 	if err != nil {
 		return nil, tokenRefusal(tokRequest, err.Error())
@@ -246,6 +246,9 @@ func (p *Platform) tokenTool(r *http.Request, sub string, checks AssertionChecks
 	if t == nil {
 		return nil, tokenRefusal(tokClient, "the 'sub' is no known client")
 	}
+	if !t.named(r) {
+		return nil, tokenRefusal(tokClient, "this is the token endpoint of another tool")
+	}
 	return t, nil
 }
 
@@ -315,7 +318,7 @@ func (p *Platform) grantScopes(t *tool, asked []string) ([]string, *tokenFailure
 			return nil, tokenRefusal(tokScope, "a requested scope is not allowed for this tool")
 		}
 	}
-	if len(granted) == 0 && !p.profile.Token.EmptyScope {
+	if len(granted) == 0 && !p.profile.Token.EmptyScopes {
 		return nil, tokenRefusal(tokScope, "no requested scope is allowed for this tool")
 	}
 	return granted, nil

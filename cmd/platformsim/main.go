@@ -42,7 +42,18 @@ func command(out io.Writer) *cobra.Command {
 		Use:   "platformsim",
 		Short: "Play Canvas, Moodle and five more on one port of this machine",
 		Long: `platformsim plays several learning platforms on one HTTPS port of this machine, for tests and for looking around.
-Open the printed address in a browser. It is not for real people's data.`,
+Open the printed address in a browser. It is not for real people's data.
+
+A configuration names the tools of each platform; identifiers that are left out are made up, the same at every start:
+
+  platforms:
+    canvas:
+      tools:
+        - name: quiz
+          login_uri: https://localhost:9443/lti/login
+          launch_uris: [https://localhost:9443/lti/launch]
+          jwks_uri: https://localhost:9443/lti/keys
+    moodle: {}`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -29,7 +29,8 @@ type Config struct {
 	// first. A place is usable only where it lies on tmpfs, outside Directory, and nobody else may write to it. It is
 	// made, with mode 0700, where it is absent and its parent lies on tmpfs. Nil: $RUNTIME_DIRECTORY,
 	// $XDG_RUNTIME_DIR/ltisidecar, /run/ltisidecar and /dev/shm/ltisidecar-<uid>. Empty but not nil: none, so every
-	// Open begins with a new seal.
+	// Open begins with a new seal. systemd empties $RUNTIME_DIRECTORY at a stop unless the unit says
+	// RuntimeDirectoryPreserve=restart, and a container's own tmpfs ends with the container: the seal then ends too.
 	SealDirectories []string
 
 	// SyncAlways waits for the disk at every redemption. False: the disk follows in its own time, which is as safe,

@@ -21,6 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(childOrders); text != "" {
+		childMain(text)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -88,8 +92,6 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 }
 
 func (b *logBuffer) String() string { b.mu.Lock(); defer b.mu.Unlock(); return b.buffer.String() }
-
-func (b *logBuffer) reset() { b.mu.Lock(); defer b.mu.Unlock(); b.buffer.Reset() }
 
 func newBench(t *testing.T) *bench {
 	m, log := newMachine(), &logBuffer{}

@@ -20,6 +20,9 @@ import (
 // sealFormat is the version of the seal file. Another one is not read.
 const sealFormat = 1
 
+// sealPrefix begins the name of every seal file, of every instance.
+const sealPrefix = "seal-"
+
 // maxSealFile is the size up to which a seal file is read, in bytes.
 const maxSealFile = 4 << 10
 
@@ -37,7 +40,7 @@ type sealRecord struct {
 
 // sealPath is where the seal file of this instance lies in a directory.
 func (s *Store) sealPath(directory string) string {
-	return filepath.Join(directory, "seal-"+hex.EncodeToString(s.config.Instance[:]))
+	return filepath.Join(directory, sealPrefix+hex.EncodeToString(s.config.Instance[:]))
 }
 
 // leaveSealFile writes the seal file into the first usable directory.
@@ -106,7 +109,7 @@ func (s *Store) takeSealFiles() ([]sealRecord, error) {
 }
 
 // takeSealFile renames the file to a name of its own, so that of two takers one has it, reads it and removes it. It also
-// removes what takers and writers left that died half way.
+// removes what nobody else can use.
 func takeSealFile(path, tail string) (record sealRecord, err error) {
 	taken := path + ".taken-" + tail
 	var text []byte
@@ -127,6 +130,8 @@ func takeSealFile(path, tail string) (record sealRecord, err error) {
 	return record, nil
 }
 
+// removeLeftovers removes what takers and writers of a seal file left that died half way, and the seal files of other
+// instances that were not started again while a state lives: nobody can use them any more.
 func removeLeftovers(path string) error {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -134,7 +139,8 @@ func removeLeftovers(path string) error {
 	}
 	for _, entry := range entries {
 		rest, ok := strings.CutPrefix(entry.Name(), filepath.Base(path))
-		if !ok || !strings.HasPrefix(rest, ".taken-") && !strings.HasPrefix(rest, ".new-") {
+		half := ok && (strings.HasPrefix(rest, ".taken-") || strings.HasPrefix(rest, ".new-"))
+		if !half && !outlived(entry) {
 			continue
 		}
 		removeErr := os.Remove(filepath.Join(filepath.Dir(path), entry.Name()))
@@ -143,6 +149,15 @@ func removeLeftovers(path string) error {
 		}
 	}
 	return err
+}
+
+// outlived reports that an entry is a seal file too old to be used, by the clock of the file system.
+func outlived(entry fs.DirEntry) bool {
+	if !strings.HasPrefix(entry.Name(), sealPrefix) || !entry.Type().IsRegular() {
+		return false
+	}
+	info, err := entry.Info()
+	return err == nil && time.Since(info.ModTime()) > noncestore.StateLifetime+clockTolerance
 }
 
 func readSealFile(path string) ([]byte, error) {

@@ -119,7 +119,7 @@ func openFile(path string, patience time.Duration) (db *bolt.DB, err error) {
 // none, and of two processes that do so, one wins and both open the same file.
 func create(path string) (err error) {
 	directory := filepath.Dir(path)
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+	if err := makeDirectory(directory); err != nil {
 		return err
 	}
 	file, err := os.CreateTemp(directory, "."+filepath.Base(path)+".new-*") // mode 0600
@@ -146,9 +146,27 @@ func create(path string) (err error) {
 		return err
 	}
 	if err := os.Link(fresh, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return fmt.Errorf("the file system must know hard links: %w", err)
 	}
 	return syncDirectory(directory)
+}
+
+// makeDirectory makes a directory and its parents where they are absent, and waits until their names are on disk.
+func makeDirectory(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path {
+		if err := makeDirectory(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(path))
 }
 
 // inspect reads every page in use once. bbolt itself looks at its two first pages only.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -306,5 +307,78 @@ func TestContextEndsDuringWrite(t *testing.T) {
 	}
 	if err := writer.Rollback(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTruncatedWhileOpen takes the disk away from under the memory map: the calls fail, and the process lives.
+func TestTruncatedWhileOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	store := openAt(t, path)
+	for i := range 40 {
+		document := records.Document{Kind: "kind", Key: strconv.Itoa(i), Value: make([]byte, 3000)}
+		if _, err := store.Put(t.Context(), document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(path, 2*int64(os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Get(t.Context(), "kind", "7"); !errors.Is(err, records.ErrUnavailable) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := store.List(t.Context(), "kind", "", 1000); !errors.Is(err, records.ErrUnavailable) {
+		t.Errorf("List: %v", err)
+	}
+}
+
+// TestFullDisk fills a small file system of its own.
+func TestFullDisk(t *testing.T) {
+	mountPoint := t.TempDir()
+	output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", mountPoint).CombinedOutput()
+	if err != nil {
+		t.Skipf("SKIPPED: this user cannot mount a file system: %s", output)
+	}
+	t.Cleanup(func() {
+		if err := exec.Command("umount", mountPoint).Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	path, filler := filepath.Join(mountPoint, "records.db"), filepath.Join(mountPoint, "filler")
+	store := openAt(t, path)
+	put := func(key string) error {
+		_, err := store.Put(t.Context(), records.Document{Kind: "kind", Key: key, Value: make([]byte, records.MaxValueSize)})
+		return err
+	}
+	if err := put("before"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	for range 10 {
+		if err := put("while"); !errors.Is(err, records.ErrUnavailable) || !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("Put on a full disk: %v, want ErrUnavailable because of the disk", err)
+		}
+	}
+	if _, err := store.Get(t.Context(), "kind", "before"); err != nil {
+		t.Errorf("Get on a full disk: %v", err)
+	}
+	if _, err := store.Get(t.Context(), "kind", "while"); !errors.Is(err, records.ErrNotFound) {
+		t.Errorf("what was refused is there: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("while"); err != nil {
+		t.Errorf("Put once there is room again: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store = openAt(t, path)
+	for _, key := range []string{"before", "while"} {
+		if _, err := store.Get(t.Context(), "kind", key); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
 	}
 }

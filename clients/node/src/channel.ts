@@ -109,8 +109,6 @@ export class Channel {
       request,
       metadata(options),
     );
-    // Errors reach the loop below through the iterator; this one is for those after it was left.
-    call.on("error", () => undefined);
     const cancel = () => call.cancel();
     signal?.addEventListener("abort", cancel);
     const messages: AsyncIterator<Response> = call[Symbol.asyncIterator]();

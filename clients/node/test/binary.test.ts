@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client against the real sidecar: LTISIDECAR_BIN is the path of its binary.
+// The client against the real sidecar, which is killed and started again; the platform is one of a page.
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -18,9 +18,8 @@ import {
   type Sidecar,
 } from "ltisidecar";
 import { startPlatform, type Platform } from "./platform.ts";
+import { needsBinaries as real } from "./processes.ts";
 
-const binary = process.env.LTISIDECAR_BIN;
-const real = { skip: binary ? false : "LTISIDECAR_BIN names no binary" };
 const launchUri = "https://localhost:8443/lti/launch";
 
 interface Running {
@@ -70,7 +69,9 @@ async function run(t: TestContext): Promise<Running> {
       await once(child, "exit");
     },
     async start() {
-      child = spawn(binary!, ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"] });
+      child = spawn(process.env.LTISIDECAR_BIN!, ["serve", "--config", config], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
       let log = "";
       child.stderr!.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-4_000)));
       const gone = once(child, "exit").then(([code]) => assert.fail(`the sidecar ended with ${code}:\n${log}`));
@@ -90,6 +91,16 @@ async function run(t: TestContext): Promise<Running> {
 
 const parameters = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => ({ name, value }));
 
+const loginInitiation = (platform: Platform): BrowserRequest => ({
+  method: "GET",
+  parameters: parameters({
+    iss: platform.issuer,
+    client_id: platform.clientId,
+    login_hint: "h",
+    target_link_uri: "https://localhost:8443/start",
+  }),
+});
+
 /** Login is a browser that was sent to the platform. */
 interface Login {
   readonly state: string;
@@ -98,15 +109,7 @@ interface Login {
 }
 
 async function logIn({ platform, sidecar }: Running): Promise<Login> {
-  const { reply, state, registration } = await sidecar.buildAuthRequest({
-    method: "GET",
-    parameters: parameters({
-      iss: platform.issuer,
-      client_id: platform.clientId,
-      login_hint: "h",
-      target_link_uri: "https://localhost:8443/start",
-    }),
-  });
+  const { reply, state, registration } = await sidecar.buildAuthRequest(loginInitiation(platform));
   assert.equal(registration, "canvas");
   assert.equal(reply.status, 302);
   const location = new URL(header(reply, "location")[0]!);
@@ -189,10 +192,16 @@ test("real sidecar: refusals have their class, reason and page", real, async (t)
   assert.ok(outcome.launch, "refused launches have burnt nothing");
 
   await assert.rejects(sidecar.checkLaunchToken("forged"), { name: "LaunchRejected", reason: "LAUNCH_TOKEN_INVALID" });
-  await assert.rejects(
-    sidecar.buildAuthRequest({ method: "GET", parameters: [] }, { registration: "nobody" }),
-    (error) => error instanceof InvalidRequest && error.reason === "REGISTRATION_UNKNOWN",
-  );
+  for (const [options, reason] of [
+    [{ registration: "nobody" }, "REGISTRATION_UNKNOWN"],
+    [{ launchUri: "https://localhost:8443/elsewhere" }, "LAUNCH_URI_NOT_LISTED"],
+  ] as const) {
+    await assert.rejects(sidecar.buildAuthRequest(loginInitiation(platform), options), (error) => {
+      assert.ok(error instanceof InvalidRequest);
+      assert.equal(error.reason, reason);
+      return true;
+    });
+  }
 });
 
 test("real sidecar: a score, a service token and a roster of two pages", real, async (t) => {

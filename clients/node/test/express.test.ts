@@ -156,6 +156,7 @@ test("a refusal shows the sidecar's page; onError sees it, and may answer instea
   const answer = await own.go("/lti/launch", { id_token: "t" });
   assert.equal(answer.status, 303);
   assert.equal(answer.headers.get("location"), "/home");
+  assert.deepEqual(own.failures, []);
 });
 
 test("what has no page goes to the app's error handler", async (t) => {

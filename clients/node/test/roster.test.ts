@@ -73,7 +73,7 @@ for (const [what, messages] of Object.entries({
   "without its end": [batch("a", "b")],
   "without anything": [],
   "with fewer members than it says": [batch("a"), end(2)],
-  "that goes on after its end": [batch("a"), end(1), batch("b")],
+  "that goes on after its end": [batch("a"), end(2), batch("b")],
   "with a part that is not known": [batch("a"), ListMembersResponse.fromPartial({}), end(1)],
 })) {
   test(`a roster ${what} is an error`, async (t) => {

@@ -240,7 +240,7 @@ class Reason(str, Enum):
     """The caller's deadline passed first. Code DEADLINE_EXCEEDED."""
 
     CANCELED = "CANCELED"
-    """The caller went away. Code CANCELED."""
+    """The caller went away. Code CANCELLED."""
 
     PLATFORM_THROTTLED = "PLATFORM_THROTTLED"
     """The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status."""
