@@ -153,8 +153,11 @@ func TestSakaiMissingStateText(t *testing.T) {
 	br, login := b.login("student")
 	_, err := br.Authorize(context.Background(), b.authURI(login, map[string]string{"state": ""}))
 	var pe *PageError
-	if !errors.As(err, &pe) || string(pe.Page.Body) != `{"error":"Missing login_hint, nonce or state parameter"}` {
-		t.Errorf("%v: %s", err, pe.Page.Body)
+	if !errors.As(err, &pe) {
+		t.Fatalf("no page to read: %v", err)
+	}
+	if string(pe.Page.Body) != `{"error":"Missing login_hint, nonce or state parameter"}` {
+		t.Errorf("%s", pe.Page.Body)
 	}
 }
 
