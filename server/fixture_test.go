@@ -175,8 +175,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys}))(t),
 		Learned:  learned,
 		Tokens:   tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin}))(t),
-		Rosters:  must(nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin}))(t),
+		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		Rosters:  must(nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
 		ToolKeys: toolKeys,
 		Logger:   logger,
 	}
