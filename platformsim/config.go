@@ -3,6 +3,7 @@
 package platformsim
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +45,8 @@ type Config struct {
 	// silence.
 	Logf func(format string, args ...any) `yaml:"-"`
 
-	profiles []*Profile // nil: those of profiles
+	profiles []*Profile                      // nil: those of profiles
+	newRSA   func() (*rsa.PrivateKey, error) // nil: a fresh key of 2048 bits
 }
 
 // PlatformConfig is one platform of the simulator.

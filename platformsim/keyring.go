@@ -54,7 +54,11 @@ func (p *Platform) ringOf(t *tool) *keyRing {
 
 // newKey is called with r.mu held, or before the ring is shared.
 func (p *Platform) newKey(r *keyRing) (platformKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	newRSA := p.sim.cfg.newRSA
+	if newRSA == nil {
+		newRSA = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+	}
+	key, err := newRSA()
 	if err != nil {
 		return platformKey{}, err
 	}
