@@ -82,14 +82,11 @@ func New(config Config) (*Validator, error) {
 	if config.Leeway == 0 {
 		config.Leeway = time.Minute
 	}
-	if config.Leeway < 0 || config.Leeway > 5*time.Minute {
-		return nil, fmt.Errorf("launch: a leeway of %s is not between 0 and 5 minutes", config.Leeway)
-	}
 	if config.MaxTokenSize == 0 {
 		config.MaxTokenSize = 64 << 10
 	}
-	if config.MaxTokenSize < 1<<10 || config.MaxTokenSize > 128<<10 {
-		return nil, fmt.Errorf("launch: a maximum of %d bytes for id_tokens is not between 1 and 128 KiB", config.MaxTokenSize)
+	if err := config.checkLimits(); err != nil {
+		return nil, err
 	}
 	restarts, err := newRestarts()
 	if err != nil {
@@ -100,6 +97,17 @@ func New(config Config) (*Validator, error) {
 		v.registrations[registrationFingerprint(registration)] = registration
 	}
 	return v, nil
+}
+
+// checkLimits checks what has limits, after the defaults were filled in.
+func (c *Config) checkLimits() error {
+	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
+		return fmt.Errorf("launch: a leeway of %s is not between 0 and 5 minutes", c.Leeway)
+	}
+	if c.MaxTokenSize < 1<<10 || c.MaxTokenSize > 128<<10 {
+		return fmt.Errorf("launch: a maximum of %d bytes for id_tokens is not between 1 and 128 KiB", c.MaxTokenSize)
+	}
+	return nil
 }
 
 func registrationFingerprint(r *platform.Registration) fingerprint {
