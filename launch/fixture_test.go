@@ -107,6 +107,7 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
+		Signer:      toolKeys,
 		Now:         f.clock.Now,
 	}))
 	return f
