@@ -18,6 +18,8 @@ type Dialect struct {
 	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
 	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
 
+	LoginHintOnce bool // a login's hint is good once, so a login cannot be begun anew with it
+
 	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
 	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
 	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
@@ -43,6 +45,7 @@ var dialects = []Dialect{
 		Name:                "canvas",
 		ProductFamilies:     []string{"canvas"},
 		ServiceHosts:        []string{"instructure.com"},
+		LoginHintOnce:       true,
 		ScoreGrain:          time.Millisecond,
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "before last updated",
@@ -53,6 +56,7 @@ var dialects = []Dialect{
 	{
 		Name:                "moodle",
 		ProductFamilies:     []string{"moodle"},
+		LoginHintOnce:       true,
 		ScoreGrain:          time.Second,
 		OutdatedScoreStatus: []int{409},
 		EmptyListIsRefusal:  true,
