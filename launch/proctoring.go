@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"html/template"
 	"io"
 	"time"
@@ -195,6 +196,9 @@ func (v *Validator) openProctoring(ctx context.Context, caller, text string) (*p
 
 // signStartAssessment signs the message: from the tool to the platform, so issuer and audience change places.
 func (v *Validator) signStartAssessment(content *proctoringContent, request *StartAssessmentRequest) (string, error) {
+	if v.config.Signer == nil {
+		return "", errors.New("launch: the Validator has no Signer")
+	}
 	nonce := make([]byte, 16)
 	if _, err := io.ReadFull(v.config.Rand, nonce); err != nil {
 		return "", err

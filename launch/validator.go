@@ -46,7 +46,7 @@ type Config struct {
 	Nonces       noncestore.Store   // required
 	Deployments  DeploymentPolicy   // required
 	Sealer       TokenSealer        // required
-	Signer       Signer             // signs what the tool sends through the browser; required
+	Signer       Signer             // signs what the tool sends; nil: BuildStartAssessment fails with INTERNAL
 	Now          func() time.Time   // nil: time.Now
 	Rand         io.Reader          // nil: crypto/rand
 	Leeway       time.Duration      // tolerance between clocks, at most 5 minutes; 0: one minute
@@ -64,8 +64,8 @@ type Validator struct {
 
 // New makes a Validator.
 func New(config Config) (*Validator, error) {
-	if config.Registry == nil || config.Keys == nil || config.Nonces == nil || config.Deployments == nil || config.Sealer == nil || config.Signer == nil {
-		return nil, errors.New("launch: a Validator needs Registry, Keys, Nonces, Deployments, Sealer and Signer")
+	if config.Registry == nil || config.Keys == nil || config.Nonces == nil || config.Deployments == nil || config.Sealer == nil {
+		return nil, errors.New("launch: a Validator needs Registry, Keys, Nonces, Deployments and Sealer")
 	}
 	if config.Now == nil {
 		config.Now = time.Now
