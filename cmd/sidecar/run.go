@@ -176,7 +176,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	launches, err := launch.New(launch.Config{
-		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, AllowHTTP: config.Dev,
+		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, AllowHTTP: config.Dev,
 	})
 	if err != nil {
 		return nil, err
