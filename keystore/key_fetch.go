@@ -18,6 +18,14 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
+// fetched is what one fetch brought.
+type fetched struct {
+	answer         *outbound.Response // nil: none came
+	sent, received time.Time
+	set            *jose.KeySet // of a good answer
+	lifetime       time.Duration
+}
+
 // startFetch returns the fetch under way, begins one where the window allows, or returns nil. The source is locked.
 func (p *PlatformKeys) startFetch(source *keySource, registration *platform.Registration, now time.Time) chan struct{} {
 	if source.fetch != nil || now.Before(source.nextFetch) || p.base.Err() != nil {
@@ -26,32 +34,37 @@ func (p *PlatformKeys) startFetch(source *keySource, registration *platform.Regi
 	done := make(chan struct{})
 	source.fetch = done
 	p.running.Go(func() {
-		set, lifetime, failure := p.fetch(registration)
+		brought, failure := p.fetch(registration)
 		source.mutex.Lock()
 		defer source.mutex.Unlock()
-		p.settle(source, registration, set, lifetime, failure)
+		if brought.answer != nil {
+			source.skew.measure(brought.answer, brought.sent, brought.received)
+		}
+		p.settle(source, registration, brought, failure)
 		source.fetch = nil
 		close(done)
 	})
 	return done
 }
 
-func (p *PlatformKeys) fetch(registration *platform.Registration) (set *jose.KeySet, lifetime time.Duration, failure *lti.Error) {
+func (p *PlatformKeys) fetch(registration *platform.Registration) (brought fetched, failure *lti.Error) {
 	invalid := func(detail string) *lti.Error {
 		return lti.Errorf(lti.ReasonJWKSInvalid, "The answer of the platform's JWKS URI is not a key set: %s.", detail).
 			With("registration", registration.Name).With("detail", detail)
 	}
-	// No call of a caller stands above this goroutine, so a panic over hostile JSON would end the process.
+	// No call of a caller stands above this goroutine, so a panic would end the process.
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			set, failure = nil, invalid("it cannot be parsed")
+			failure = invalid("it cannot be parsed")
 			failure.Cause = fmt.Errorf("panic: %v", panicked)
 		}
 	}()
+	brought.sent = p.config.Now()
 	answer, err := p.config.Fetcher.Do(p.base, outbound.Request{
 		URI: registration.JWKSURI, Header: map[string][]string{"Accept": {"application/json"}},
 		MaxBody: maxKeySetBytes, Timeout: fetchTimeout,
 	})
+	brought.answer, brought.received = answer, p.config.Now()
 	if err != nil {
 		explained := outbound.Explain(err, registration.Name)
 		switch explained.Reason {
@@ -62,29 +75,40 @@ func (p *PlatformKeys) fetch(registration *platform.Registration) (set *jose.Key
 			explained.Reason = lti.ReasonJWKSUnreachable
 			explained.Message = "The platform's keys could not be fetched: " + cmp.Or(explained.Metadata["detail"], "the sidecar is stopping") + "."
 		}
-		return nil, 0, explained
+		return brought, explained
 	}
 	switch {
 	case answer.Status >= 500 || answer.Status == 429:
 		detail := "status " + strconv.Itoa(answer.Status)
-		return nil, 0, lti.Errorf(lti.ReasonJWKSUnreachable, "The platform's keys could not be fetched: %s.", detail).
+		return brought, lti.Errorf(lti.ReasonJWKSUnreachable, "The platform's keys could not be fetched: %s.", detail).
 			With("registration", registration.Name).With("detail", detail)
 	case answer.Status != 200:
-		return nil, 0, invalid("status " + strconv.Itoa(answer.Status))
+		return brought, invalid("status " + strconv.Itoa(answer.Status))
 	}
-	set, err = jose.ParseKeySet(answer.Body)
-	if err != nil {
+	if brought.set, err = parseKeySet(answer.Body); err != nil {
 		var explained *lti.Error
 		if !errors.As(err, &explained) {
-			return nil, 0, invalid("it cannot be parsed")
+			explained = invalid("it cannot be parsed")
+			explained.Cause = err
 		}
-		return nil, 0, explained.With("registration", registration.Name)
+		return brought, explained.With("registration", registration.Name)
 	}
-	return set, lifetimeOf(answer.Header), nil
+	brought.lifetime = lifetimeOf(answer.Header)
+	return brought, nil
+}
+
+// parseKeySet parses a key set, and makes an error of a panic over hostile JSON.
+func parseKeySet(document []byte) (set *jose.KeySet, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			set, err = nil, fmt.Errorf("keystore: panic: %v", panicked)
+		}
+	}()
+	return jose.ParseKeySet(document)
 }
 
 // settle takes in the outcome of a fetch. The source is locked.
-func (p *PlatformKeys) settle(source *keySource, registration *platform.Registration, set *jose.KeySet, lifetime time.Duration, failure *lti.Error) {
+func (p *PlatformKeys) settle(source *keySource, registration *platform.Registration, brought fetched, failure *lti.Error) {
 	now := p.config.Now()
 	source.failure = failure
 	if failure != nil {
@@ -99,10 +123,16 @@ func (p *PlatformKeys) settle(source *keySource, registration *platform.Registra
 		p.config.Logger.Info("platform keys fetched again", "registration", registration.Name, "failures", source.failures)
 	}
 	source.failures = 0
-	source.set, source.fetched = set, now
-	source.expires = now.Add(lifetime)
-	source.refresh = source.expires.Add(-lifetime/10 - p.jitter(lifetime/10))
+	source.set, source.fetched = brought.set, now
+	source.expires = now.Add(brought.lifetime)
+	source.refresh = source.expires.Add(-brought.lifetime/10 - p.jitter(brought.lifetime/10))
 	source.nextFetch = now.Add(minWindow + p.jitter(minWindow))
+	if len(brought.set.KeyIDs()) == 0 {
+		p.config.Logger.Warn("platform publishes no keys", "registration", registration.Name)
+	}
+	if p.kept != nil {
+		p.kept.keep(source.identity, keptSet{Fetched: source.fetched, Expires: source.expires, Document: brought.answer.Body})
+	}
 }
 
 // jitter returns a time from 0 to limit, so that registrations and replicas do not fetch in step.

@@ -18,7 +18,9 @@ import (
 // keySource is the key set of one registration. A new set takes the place of the old one as a whole, so a key that the
 // platform has withdrawn is gone at once.
 type keySource struct {
+	identity  string // of the registration, as far as it decides whose keys they are; not changed
 	mutex     sync.Mutex
+	restored  bool          // what is kept on disk was looked at
 	set       *jose.KeySet  // last good one; nil: none yet
 	fetched   time.Time     // when it came
 	refresh   time.Time     // from when it is fetched again in the background
@@ -27,6 +29,7 @@ type keySource struct {
 	failure   *lti.Error    // of the last fetch; nil: it succeeded
 	failures  int           // fetches failed in a row
 	fetch     chan struct{} // closed when the fetch under way has ended; nil: none is
+	skew      clockSkew     // of the platform's clock
 }
 
 func (s *keySource) fresh(now time.Time) bool { return s.set != nil && now.Before(s.expires) }
@@ -43,7 +46,7 @@ func (s *keySource) has(kid string) bool {
 	return found
 }
 
-// find looks a key up and says in an error what is held. The source is locked.
+// find looks a key up and says in an error what is held. The source is locked, and has a set.
 func (s *keySource) find(registration *platform.Registration, kid, algorithm string) (*jose.PublicKey, error) {
 	key, err := s.set.Find(kid, algorithm)
 	if err == nil {

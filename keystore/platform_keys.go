@@ -43,28 +43,35 @@ type PlatformKeysConfig struct {
 	MaxPlatforms int              // key sets kept, the least recently used go first; 0: DefaultMaxPlatforms
 	Now          func() time.Time // nil: time.Now
 	Rand         io.Reader        // for jitter; nil: crypto/rand
+	Directory    string           // keeps the last good key sets for the next start; made where it is absent; empty: they are not kept
+	Sealer       Sealer           // seals the files of Directory; required with one
 	Logger       *slog.Logger     // failures of fetches, and recoveries; nil: none
 }
 
 // PlatformKeys finds platforms' public keys by kid. It fetches a key set when it is first needed, again shortly before
 // it expires, and when a kid is not in it or a signature does not fit; in all cases at most once a registration and
-// window, whoever asks and however often. All methods may be called from many goroutines.
+// window, whoever asks and however often. With a Directory, the last good sets of an earlier run serve, exactly as long
+// as they would have in that run, so that a restart while a platform is down refuses no launch; the first use fetches
+// them anew all the same. All methods may be called from many goroutines.
 type PlatformKeys struct {
 	config  PlatformKeysConfig
 	mutex   sync.Mutex
 	sources *lru.Cache[string, *keySource]
+	kept    *keptSets       // nil: key sets are not kept on disk
 	base    context.Context // of all fetches: they outlive the caller that caused them
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// NewPlatformKeys returns a PlatformKeys that has fetched nothing yet.
+// NewPlatformKeys returns a PlatformKeys that has fetched nothing yet. It fails where Directory cannot be made or read.
 func NewPlatformKeys(config PlatformKeysConfig) (*PlatformKeys, error) {
 	switch {
 	case config.Fetcher == nil:
 		return nil, errors.New("keystore: PlatformKeys need a Fetcher")
 	case config.StaleIfError < 0 || config.MaxPlatforms < 0:
 		return nil, errors.New("keystore: StaleIfError and MaxPlatforms are not negative")
+	case config.Directory != "" && config.Sealer == nil:
+		return nil, errors.New("keystore: PlatformKeys with a Directory need a Sealer")
 	}
 	if config.MaxPlatforms == 0 {
 		config.MaxPlatforms = DefaultMaxPlatforms
@@ -83,48 +90,60 @@ func NewPlatformKeys(config PlatformKeysConfig) (*PlatformKeys, error) {
 		return nil, fmt.Errorf("keystore: %w", err)
 	}
 	keys := &PlatformKeys{config: config, sources: sources}
+	if config.Directory != "" {
+		if keys.kept, err = openKeptSets(config.Directory, config.MaxPlatforms, config.Sealer, config.Logger); err != nil {
+			return nil, fmt.Errorf("keystore: %w", err)
+		}
+	}
 	keys.base, keys.stop = context.WithCancel(context.Background())
 	return keys, nil
 }
 
-// Close ends fetches under way and waits for them. Key must not be called any more.
+// Close ends fetches under way, and waits for them and for what is being written. Key must not be called any more.
 func (p *PlatformKeys) Close() {
 	p.stop()
 	p.running.Wait()
+	if p.kept != nil {
+		p.kept.close()
+	}
 }
 
 // Key returns the key of a kid. The error is a *lti.Error: KID_UNKNOWN, KEY_UNSUITABLE or KEY_AMBIGUOUS of what the
 // platform publishes; JWKS_UNREACHABLE, JWKS_INVALID or ADDRESS_NOT_ALLOWED where its keys cannot be had.
 func (p *PlatformKeys) Key(ctx context.Context, registration *platform.Registration, kid, algorithm string) (*jose.PublicKey, error) {
-	source := p.source(registration)
-	source.mutex.Lock()
 	now := p.config.Now()
-	known := source.has(kid)
+	source := p.lock(registration, now)
+	var key *jose.PublicKey
+	if source.has(kid) { // a refusal costs more than a look, and is made once, below
+		key, _ = source.find(registration, kid, algorithm)
+	}
 	switch {
-	case source.fresh(now) && known:
+	case source.fresh(now) && key != nil:
 		if !now.Before(source.refresh) {
 			p.startFetch(source, registration, now)
 		}
-		defer source.mutex.Unlock()
-		return source.find(registration, kid, algorithm)
-	case source.servesStale(now, p.config.StaleIfError) && known && source.failure != nil:
+		source.mutex.Unlock()
+		return key, nil
+	case source.servesStale(now, p.config.StaleIfError) && key != nil && source.failure != nil:
 		// The platform is known to be in trouble: nobody waits for the next attempt.
 		p.startFetch(source, registration, now)
-		defer source.mutex.Unlock()
-		return source.find(registration, kid, algorithm)
+		source.mutex.Unlock()
+		return key, nil
 	}
+	// The kid is not held, or its key cannot be used, which the platform may have mended since; or it has expired.
 	fetch := p.startFetch(source, registration, now)
 	source.mutex.Unlock()
+	var late error
 	if fetch != nil {
-		if err := wait(ctx, fetch, registration); err != nil {
-			return nil, err
-		}
+		late = wait(ctx, fetch, registration)
 	}
 
 	source.mutex.Lock()
 	defer source.mutex.Unlock()
 	now = p.config.Now()
 	switch {
+	case late != nil && !(source.servesStale(now, p.config.StaleIfError) && source.has(kid)):
+		return nil, late
 	case source.fresh(now) && (source.failure == nil || source.has(kid)):
 		return source.find(registration, kid, algorithm)
 	case source.servesStale(now, p.config.StaleIfError) && source.has(kid):
@@ -139,13 +158,13 @@ func (p *PlatformKeys) Key(ctx context.Context, registration *platform.Registrat
 // Replaced is asked when a signature did not fit the key of a kid, as some platforms put another key under the same
 // kid. It returns the present key where it is not the failed one, after at most one fetch, and (nil, nil) otherwise.
 func (p *PlatformKeys) Replaced(ctx context.Context, registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) (*jose.PublicKey, error) {
-	source := p.source(registration)
-	source.mutex.Lock()
+	now := p.config.Now()
+	source := p.lock(registration, now)
 	if other := source.other(registration, kid, algorithm, failed); other != nil {
 		source.mutex.Unlock()
 		return other, nil
 	}
-	fetch := p.startFetch(source, registration, p.config.Now())
+	fetch := p.startFetch(source, registration, now)
 	source.mutex.Unlock()
 	if fetch == nil {
 		return nil, nil
@@ -166,8 +185,27 @@ func (p *PlatformKeys) source(registration *platform.Registration) *keySource {
 	defer p.mutex.Unlock()
 	source, ok := p.sources.Get(identity)
 	if !ok {
-		source = &keySource{}
+		source = &keySource{identity: identity}
 		p.sources.Add(identity, source)
+	}
+	return source
+}
+
+// lock returns the entry of a registration, locked, and with what was kept of it on disk.
+func (p *PlatformKeys) lock(registration *platform.Registration, now time.Time) *keySource {
+	source := p.source(registration)
+	source.mutex.Lock()
+	if source.restored || p.kept == nil {
+		return source
+	}
+	source.restored = true
+	if source.set != nil {
+		return source
+	}
+	if set, kept := p.kept.load(source.identity, registration.Name, now, p.config.StaleIfError); set != nil {
+		// refresh stays zero: the first use fetches anew, in the background as long as the set is fresh.
+		source.set, source.fetched, source.expires = set, kept.Fetched, kept.Expires
+		p.config.Logger.Info("platform keys of the last run taken up", "registration", registration.Name, "fetched_time", kept.Fetched)
 	}
 	return source
 }
