@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -136,6 +137,10 @@ func (v *Validator) findRegistration(name string, values form) (*platform.Regist
 	}
 	registration, err := v.config.Registry.ByName(name)
 	if err != nil {
+		var unknown *lti.Error
+		if errors.As(err, &unknown) {
+			return nil, unknown.With("field", "registration")
+		}
 		return nil, err
 	}
 	if issuer != registration.Issuer {
