@@ -112,6 +112,18 @@ func TestKeptSetServesAfterARestart(t *testing.T) {
 	p.wantReason("a", lti.ReasonJWKSUnreachable)
 }
 
+func TestKeptSetIsNotEvenLoadedOnceItsTimeIsOver(t *testing.T) {
+	p, directory := keptPlatform(t, time.Hour)
+	p.restart(directory)
+	identity, end := p.keys.source(p.registration).identity, p.clock().Add(time.Minute+time.Hour)
+	if set, _ := p.keys.kept.load(identity, "school", end.Add(-1), time.Hour); set == nil {
+		t.Error("not loaded in time")
+	}
+	if set, _ := p.keys.kept.load(identity, "school", end, time.Hour); set != nil {
+		t.Error("loaded too late")
+	}
+}
+
 func TestKeptSetWithoutGraceServesUntilItExpires(t *testing.T) {
 	p, directory := keptPlatform(t, 0)
 	p.advance(time.Minute - 1)
