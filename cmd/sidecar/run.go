@@ -166,7 +166,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("connections", func() error { client.Close(); return nil })
-	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
+	keysConfig := keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: config.StaleIfError, Logger: logger}
+	if warmStart := config.PlatformKeys.WarmStart; warmStart == nil || *warmStart {
+		keysConfig.Directory, keysConfig.Sealer = filepath.Join(config.DataDir, "platform_keys"), toolKeys
+	}
+	platformKeys, err := keystore.NewPlatformKeys(keysConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +185,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys})
+	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Observe: platformKeys.ObserveClock})
 	if err != nil {
 		return nil, err
 	}
