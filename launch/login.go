@@ -117,7 +117,7 @@ func (v *Validator) BuildAuthRequest(ctx context.Context, caller string, request
 		}
 		reply.Headers = append(reply.Headers, headers...)
 	}
-	if registration.LoginURI != "" && browser.SecFetchDest != "document" {
+	if registration.LoginURI != "" && browser.SecFetchDest != "document" && !platform.DialectNamed(registration.Dialect).LoginHintOnce {
 		v.restarts.remember(id, restartURI(registration, values), now)
 	}
 	return &AuthReply{

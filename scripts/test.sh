@@ -34,6 +34,8 @@ quiet() {
 stage_python() {
   build_binaries || return
   local project status=0
+  quiet clients/python "$venv/bin/python" -m mypy || status=1
+  quiet clients/python "$venv/bin/python" -m ruff check . || status=1
   for project in clients/python examples/python; do
     [ -d $project ] && [ -n "$(sources "$project/*test_*.py")" ] || continue
     rm -f "$cache/pytest.xml"
