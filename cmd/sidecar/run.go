@@ -33,8 +33,8 @@ import (
 
 const (
 	drainTime       = 10 * time.Second // for calls under way when the process is asked to end
-	jwksHeaderTime  = 5 * time.Second
-	jwksRequestTime = 10 * time.Second
+	httpHeaderTime  = 5 * time.Second
+	httpRequestTime = 10 * time.Second
 )
 
 // newServe returns `sidecar serve`.
@@ -86,7 +86,8 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	var ends closers
 	defer func() { failure = errors.Join(failure, ends.close()) }()
 
-	api, err := assemble(ctx, config, logger, acceptLoss, &ends)
+	metrics := server.NewMetrics()
+	api, err := assemble(ctx, config, logger, metrics, acceptLoss, &ends)
 	if err != nil {
 		return err
 	}
@@ -101,17 +102,26 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+1)
+	failed := make(chan error, len(listeners)+2)
 	for _, listener := range listeners {
 		go func() { failed <- grpcServer.Serve(listener) }()
 	}
 	if config.Listen.JWKS != "" {
-		end, err := serveJWKS(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
+		end, err := serveHTTP(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
 		if err != nil {
 			grpcServer.Stop()
 			return err
 		}
 		ends.add("JWKS listener", end)
+	}
+	if config.Listen.Metrics != "" {
+		ready := func() bool { return ctx.Err() == nil }
+		end, err := serveHTTP(ctx, config.Listen.Metrics, metrics.Handler(ready), failed)
+		if err != nil {
+			grpcServer.Stop()
+			return err
+		}
+		ends.add("metrics listener", end)
 	}
 	logger.Info("ready", "version", version, "addresses", addresses(listeners), "registrations", len(config.Registrations), "dev", config.Dev, "start_duration", time.Since(begun))
 
@@ -129,7 +139,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 }
 
 // assemble makes the parts, lowest first, and hands their ends to ends.
-func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool, ends *closers) (*server.Server, error) {
+func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, acceptLoss bool, ends *closers) (*server.Server, error) {
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data_dir: %w", err)
 	}
@@ -161,7 +171,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("connections", func() error { client.Close(); return nil })
-	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
+	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: countedFetcher{client, metrics}, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +200,20 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
+}
+
+// countedFetcher counts the requests for platforms' key sets.
+type countedFetcher struct {
+	keystore.Fetcher
+	metrics *server.Metrics
+}
+
+func (f countedFetcher) Do(ctx context.Context, request outbound.Request) (*outbound.Response, error) {
+	answer, err := f.Fetcher.Do(ctx, request)
+	f.metrics.CountKeyFetch(err == nil && answer.Status == http.StatusOK)
+	return answer, err
 }
 
 func newOutbound(config *Config) (*outbound.Client, error) {
@@ -238,17 +260,17 @@ func addresses(listeners []net.Listener) []string {
 	return list
 }
 
-// serveJWKS serves the tool's public keys over HTTP.
-func serveJWKS(ctx context.Context, address string, handler http.Handler, failed chan<- error) (end func() error, err error) {
+// serveHTTP serves one of the small HTTP listeners: the tool's public keys, or metrics and probes.
+func serveHTTP(ctx context.Context, address string, handler http.Handler, failed chan<- error) (end func() error, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	httpServer := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: jwksHeaderTime,
-		ReadTimeout:       jwksRequestTime,
-		WriteTimeout:      jwksRequestTime,
+		ReadHeaderTimeout: httpHeaderTime,
+		ReadTimeout:       httpRequestTime,
+		WriteTimeout:      httpRequestTime,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
