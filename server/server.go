@@ -75,7 +75,7 @@ func New(config Config) (*Server, error) {
 const (
 	maxStreams     = 256       // concurrent, on one connection
 	maxHeaderList  = 16 << 10  // bytes
-	maxMessage     = 256 << 10 // bytes received; an id_token has at most 128 KiB
+	maxMessage     = 264 << 10 // bytes received: a body of notices has at most 256 KiB, an id_token 128 KiB
 	maxSend        = 4 << 20   // bytes
 	handshake      = 5 * time.Second
 	keepaliveTime  = 2 * time.Minute

@@ -32,7 +32,8 @@ import (
 )
 
 const (
-	drainTime       = 10 * time.Second // for calls under way when the process is asked to end
+	drainTime       = 8 * time.Second // for calls under way when the process is asked to end; it is gone within 10 s
+	httpDrainTime   = time.Second     // the same for the HTTP listeners
 	httpHeaderTime  = 5 * time.Second
 	httpRequestTime = 10 * time.Second
 )
@@ -94,7 +95,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)
 	healthServer := health.NewServer()
-	healthpb.RegisterHealthServer(grpcServer, healthServer)
+	healthpb.RegisterHealthServer(grpcServer, healthService{healthServer})
 	if config.Dev {
 		reflection.Register(grpcServer)
 	}
@@ -148,15 +149,19 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("records", recordStore.Close)
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: true})
+	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
+	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
 	if err != nil {
 		return nil, err
 	}
-	instance, err := loadInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || acceptLoss})
 	if err != nil {
 		return nil, err
 	}
-	nonceConfig := badgerstore.Config{Instance: instance, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
+		return nil, err
+	}
+	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory"}
 	if !nonceConfig.InMemory {
 		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
 	}
@@ -171,7 +176,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("connections", func() error { client.Close(); return nil })
-	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: countedFetcher{client, metrics}, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
+	keysConfig := keystore.PlatformKeysConfig{Fetcher: countedFetcher{client, metrics}, StaleIfError: config.StaleIfError, Logger: logger}
+	if warmStart := config.PlatformKeys.WarmStart; warmStart == nil || *warmStart {
+		keysConfig.Directory, keysConfig.Sealer = filepath.Join(config.DataDir, "platform_keys"), toolKeys
+	}
+	platformKeys, err := keystore.NewPlatformKeys(keysConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -181,12 +190,12 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	launches, err := launch.New(launch.Config{
-		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, AllowHTTP: config.Dev,
+		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, AllowHTTP: config.Dev,
 	})
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys})
+	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Observe: platformKeys.ObserveClock})
 	if err != nil {
 		return nil, err
 	}
@@ -280,9 +289,13 @@ func serveHTTP(ctx context.Context, address string, handler http.Handler, failed
 		}
 	}()
 	return func() error {
-		limited, cancel := context.WithTimeout(context.Background(), drainTime)
+		limited, cancel := context.WithTimeout(context.Background(), httpDrainTime)
 		defer cancel()
-		return httpServer.Shutdown(limited)
+		err := httpServer.Shutdown(limited)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return httpServer.Close() // a slow client is no reason for an unclean stop
+		}
+		return err
 	}, nil
 }
 
