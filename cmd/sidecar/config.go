@@ -60,9 +60,10 @@ type Config struct {
 
 // ListenConfig says where the sidecar listens.
 type ListenConfig struct {
-	Socket string `yaml:"socket"`
-	TCP    string `yaml:"tcp"`
-	JWKS   string `yaml:"jwks"`
+	Socket  string `yaml:"socket"`
+	TCP     string `yaml:"tcp"`
+	JWKS    string `yaml:"jwks"`
+	Metrics string `yaml:"metrics"`
 }
 
 // KeysConfig says where the tool's keys are.
@@ -231,6 +232,11 @@ func (c *configCheck) run(base string) {
 	}
 	c.checkLoopback("listen.tcp", config.Listen.TCP)
 	c.checkLoopback("listen.jwks", config.Listen.JWKS)
+	if address := config.Listen.Metrics; address != "" {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			c.wrong("listen.metrics", "%q is not an address: write 127.0.0.1:9582, or :9582 for every interface", address)
+		}
+	}
 	c.checkPlatformKeys()
 	switch config.Nonce.Store {
 	case "":
