@@ -4,7 +4,14 @@ package launch_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"net/url"
 	"strings"
@@ -92,6 +99,12 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 
 func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
 	t.Helper()
+	return newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return f.keys }, registrations...)
+}
+
+// newFixtureWith makes a fixture whose platform keys come from a source of the test's own.
+func newFixtureWith(t *testing.T, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
+	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
 	f.records = must(boltstore.Open(boltstore.Config{Path: t.TempDir() + "/records.db"}))
@@ -103,7 +116,7 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
 	f.Validator = must(launch.New(launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
-		Keys:        f.keys,
+		Keys:        platformKeys(f),
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
@@ -185,6 +198,16 @@ func request(l *login, token string, more ...string) launch.Request {
 		Method: "POST", Parameters: parameters(append([]string{"id_token", token, "state", l.state}, more...)...),
 		CookieHeader: strings.Join(l.cookies, "; "), Origin: "https://lms.example", SecFetchSite: "cross-site", SecFetchDest: "iframe",
 	}}
+}
+
+// signHeader signs claims under a header of the test's own, with the standard library.
+func signHeader(key *jose.SigningKey, header, claims string) string {
+	block, _ := pem.Decode(must(key.PEM()))
+	private := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*rsa.PrivateKey)
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode([]byte(header)) + "." + encode([]byte(claims))
+	digest := sha256.Sum256([]byte(input))
+	return input + "." + encode(must(rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, digest[:])))
 }
 
 func sign(claims map[string]any) string { return must(platformKey.Sign(must(json.Marshal(claims)))) }
