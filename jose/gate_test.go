@@ -103,6 +103,7 @@ func TestParseRejects(t *testing.T) {
 		{"quotes around", `"` + good + `"`, lti.ReasonTokenMalformed},
 		{"spare bits", parts[0] + "." + parts[1] + "." + spareBits(parts[2]), lti.ReasonTokenMalformed},
 		{"long header", encode(`{"alg":"RS256","kid":"`+strings.Repeat("k", 9000)+`"}`) + "." + parts[1] + "." + parts[2], lti.ReasonTokenMalformed},
+		{"long header that is sound", resign(t, `{"alg":"RS256","kid":"`+kid+`","x":"`+strings.Repeat("x", 9000)+`"}`, `{"a":1}`), lti.ReasonTokenMalformed},
 		{"long signature", parts[0] + "." + parts[1] + "." + strings.Repeat("A", 4096), lti.ReasonTokenMalformed},
 
 		{"alg none", with(`{"alg":"none","kid":"` + kid + `"}`), lti.ReasonAlgorithmNotAllowed},
