@@ -125,6 +125,7 @@ var rooms = map[string]room{
 	"cmd/sidecar": {floor: 60, bans: []ban{no("a simulator has no place in production", "platformsim")}},
 
 	"platformsim":     {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"cmd/demo":        {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"cmd/platformsim": {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
 	"scripts/size":    {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
 }

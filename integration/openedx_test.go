@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -113,7 +115,12 @@ func (p *openEdX) get(t *testing.T, uri string, header http.Header, wantStatus i
 func (p *openEdX) login(t *testing.T, launches ltisidecarv1.LaunchServiceClient, role string) *ltisidecarv1.BrowserRequest {
 	t.Helper()
 	click, _ := p.get(t, p.LoginURI+"?"+url.Values{"role": {role}}.Encode(), nil, http.StatusFound)
-	initiation := must(click.Location())(t)
+	return p.loginAt(t, launches, must(click.Location())(t))
+}
+
+// loginAt goes from a login initiation to the launch that the platform has the browser post.
+func (p *openEdX) loginAt(t *testing.T, launches ltisidecarv1.LaunchServiceClient, initiation *url.URL) *ltisidecarv1.BrowserRequest {
+	t.Helper()
 	if got := initiation.Scheme + "://" + initiation.Host + initiation.Path; got != edxLoginURI {
 		t.Fatalf("the platform begins the login at %s, want %s", got, edxLoginURI)
 	}
@@ -217,6 +224,7 @@ func TestOpenEdX(t *testing.T) {
 		"token_uri":         platform.TokenURI,
 		"jwks_uri":          platform.JWKSURI,
 		"launch_uris":       `["` + edxLaunchURI + `"]`,
+		"login_uri":         edxLoginURI,
 	})
 	launches := ltisidecarv1.NewLaunchServiceClient(tool)
 	tokens := ltisidecarv1.NewTokenServiceClient(tool)
@@ -369,6 +377,20 @@ func promote(t *testing.T, idToken string) string {
 	return strings.Join(parts, ".")
 }
 
+var newWindow = regexp.MustCompile(`<a class="button" href="([^"]+)" target="_blank">`)
+
+// replyOf returns the page that an error carries for the browser.
+func replyOf(t *testing.T, err error) *ltisidecarv1.BrowserReply {
+	t.Helper()
+	for _, detail := range status.Convert(err).Details() {
+		if reply, ok := detail.(*ltisidecarv1.BrowserReply); ok {
+			return reply
+		}
+	}
+	t.Fatalf("%v carries no page", err)
+	return nil
+}
+
 func testEdXOtherBrowser(t *testing.T, platform *openEdX, launches ltisidecarv1.LaunchServiceClient) {
 	browser := platform.login(t, launches, "student")
 	browser.CookieHeader = ""
@@ -376,6 +398,13 @@ func testEdXOtherBrowser(t *testing.T, platform *openEdX, launches ltisidecarv1.
 	if reason, _ := reasonOf(t, err); reason != "BINDING_MISSING" {
 		t.Errorf("a launch without cookies: %v, want BINDING_MISSING", err)
 	}
+	// The page's link begins the login anew in a window, where the cookies come back. Open edX takes its hint again.
+	link := newWindow.FindStringSubmatch(replyOf(t, err).GetBody())
+	if link == nil {
+		t.Fatal("the page offers no new window")
+	}
+	validate(t, launches, platform.loginAt(t, launches, must(url.Parse(html.UnescapeString(link[1])))(t)))
+
 	browser.CookieHeader = platform.login(t, launches, "student").GetCookieHeader()
 	_, err = launches.ValidateLaunch(t.Context(), &ltisidecarv1.ValidateLaunchRequest{Browser: browser})
 	if reason, _ := reasonOf(t, err); reason != "BINDING_MISSING" && reason != "BINDING_MISMATCH" {

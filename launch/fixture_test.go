@@ -15,6 +15,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,11 +62,11 @@ func (c *clock) elapsed() time.Duration { return c.now.Sub(start) }
 type keys struct {
 	set      *jose.KeySet
 	replaced *jose.PublicKey
-	calls    int
+	calls    atomic.Int32
 }
 
 func (k *keys) Key(_ context.Context, _ *platform.Registration, kid, algorithm string) (*jose.PublicKey, error) {
-	k.calls++
+	k.calls.Add(1)
 	return k.set.Find(kid, algorithm)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -116,7 +117,7 @@ func (v *Validator) BuildAuthRequest(ctx context.Context, caller string, request
 		}
 		reply.Headers = append(reply.Headers, headers...)
 	}
-	if registration.LoginURI != "" && browser.SecFetchDest != "document" {
+	if registration.LoginURI != "" && browser.SecFetchDest != "document" && !platform.DialectNamed(registration.Dialect).LoginHintOnce {
 		v.restarts.remember(id, restartURI(registration, values), now)
 	}
 	return &AuthReply{
@@ -136,6 +137,10 @@ func (v *Validator) findRegistration(name string, values form) (*platform.Regist
 	}
 	registration, err := v.config.Registry.ByName(name)
 	if err != nil {
+		var unknown *lti.Error
+		if errors.As(err, &unknown) {
+			return nil, unknown.With("field", "registration")
+		}
 		return nil, err
 	}
 	if issuer != registration.Issuer {

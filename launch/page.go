@@ -112,7 +112,7 @@ var refusalPage = template.Must(template.New("refusal").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The activity could not be opened</title><style{{with .Nonce}} nonce="{{.}}"{{end}}>{{.Style}}</style></head>
 <body><h1>The activity could not be opened</h1>
 <p>{{.Sentence}}</p>
-{{with .Restart}}<p><a class="button" href="{{.}}" target="_blank">Open in a new window</a></p>
+{{with .Restart}}<p>Or try this:</p><p><a class="button" href="{{.}}" target="_blank">Open in a new window</a></p>
 {{end}}<p><small>If it happens again, tell your support this number: {{.ID}}</small></p></body></html>
 `))
 
@@ -122,7 +122,7 @@ var sentences = map[lti.Reason]string{
 	lti.ReasonStateExpired:        "Signing in took too long. Please open the activity again from your course.",
 	lti.ReasonStateStale:          "The service was restarted while you were signing in. Please open the activity again from your course.",
 	lti.ReasonNonceReplayed:       "This link was already used. Please open the activity again from your course.",
-	lti.ReasonBindingMissing:      "Your browser did not return what is needed to sign you in here. Open the activity in a new window, or go back to your course and open it there in a new window or tab.",
+	lti.ReasonBindingMissing:      "Your browser did not return what is needed to sign you in here. Allow cookies for this site, or use another browser, and open the activity again from your course. Your teacher can also let it open in a new window.",
 	lti.ReasonBindingMismatch:     "The activity must be opened in the browser in which you started. Please open it again from your course.",
 	lti.ReasonLaunchTokenExpired:  "You were signed out after a while. Please open the activity again from your course.",
 	lti.ReasonPlatformDenied:      "Your course platform did not sign you in. Please sign in there, and open the activity again from your course.",

@@ -187,8 +187,9 @@ func (c *validation) checkPlatformError() error {
 	return nil
 }
 
+// platformDenied leaves the description out of the message, which is logged: it can quote a person.
 func platformDenied(code, description string) *lti.Error {
-	return lti.Errorf(lti.ReasonPlatformDenied, "The platform answered %q: %q.", lti.Excerpt(code), lti.Excerpt(description)).
+	return lti.Errorf(lti.ReasonPlatformDenied, "The platform answered with the error %q.", lti.Excerpt(code)).
 		With("platform_error", lti.Excerpt(code)).With("platform_description", lti.Excerpt(description))
 }
 

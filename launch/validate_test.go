@@ -378,8 +378,8 @@ func TestNoKeyIsAskedForBeforeTheParties(t *testing.T) {
 			t.Errorf("accepted %v", patch)
 		}
 	}
-	if f.keys.calls != 0 {
-		t.Errorf("%d keys were looked up for tokens of other parties", f.keys.calls)
+	if calls := f.keys.calls.Load(); calls != 0 {
+		t.Errorf("%d keys were looked up for tokens of other parties", calls)
 	}
 }
 

@@ -18,12 +18,15 @@ type Dialect struct {
 	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
 	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
 
+	LoginHintOnce bool // a login's hint is good once, so a login cannot be begun anew with it
+
 	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
 	ExpiredTokenStatus  []int         // statuses besides 401 that an expired service token gets
 	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
 	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
+	CommentRequired     bool          // a score without a comment is refused, an empty one is taken
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
 	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
@@ -43,6 +46,7 @@ var dialects = []Dialect{
 		Name:                "canvas",
 		ProductFamilies:     []string{"canvas"},
 		ServiceHosts:        []string{"instructure.com"},
+		LoginHintOnce:       true,
 		ScoreGrain:          time.Millisecond,
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "before last updated",
@@ -53,12 +57,50 @@ var dialects = []Dialect{
 	{
 		Name:                "moodle",
 		ProductFamilies:     []string{"moodle"},
+		LoginHintOnce:       true,
 		ScoreGrain:          time.Second,
 		OutdatedScoreStatus: []int{409},
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
+	},
+	// Brightspace, Blackboard and Schoology do not publish what their services refuse: there the default's values stand.
+	{
+		Name:                "brightspace",
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		GradesSetting:       "In Brightspace, a link has no line item of its own until one is made for it.",
+	},
+	{
+		Name:                "blackboard",
+		SharedClientID:      true,
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "sakai",
+		ProductFamilies:     []string{"sakailms.org"},
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "openedx",
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		OutdatedScoreWords:  "already exists for the provided timestamp",
+	},
+	{
+		Name:                "schoology",
+		SharedClientID:      true,
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		CommentRequired:     true,
 	},
 }
 

@@ -76,10 +76,9 @@ func (l *Learned) CheckDeployment(ctx context.Context, r *Registration, deployme
 		return nil
 	}
 	refusal := lti.Errorf(lti.ReasonDeploymentUnknown, "The registration %q does not list the deployment %q.", r.Name, lti.Excerpt(deploymentID)).
-		With("registration", r.Name).With("deployment_id", lti.Excerpt(deploymentID)).
-		With("expected", lti.Excerpt(strings.Join(r.Deployments, " ")))
+		With("registration", r.Name).With("deployment_id", lti.Excerpt(deploymentID))
 	if r.UnknownDeployments != PendDeployments {
-		return refusal
+		return refusal.With("expected", lti.Excerpt(strings.Join(r.Deployments, " ")))
 	}
 	if record {
 		if err := l.notePending(ctx, r, deploymentID); err != nil {

@@ -100,9 +100,7 @@ func (p *Platform) gradeColumns() []gradeColumn {
 
 func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	people := []*Person{p.byKey[string(Student)], p.byKey[string(Teacher)], p.byKey[string(Assistant)], p.byKey[string(Admin)], p.byKey[string(Anonymous)]}
-	for _, pr := range p.enrolled[3:min(len(p.enrolled), 100)] {
-		people = append(people, pr)
-	}
+	people = append(people, p.enrolled[3:min(len(p.enrolled), 100)]...)
 	var tools []Registration
 	for _, name := range p.Tools() {
 		tools = append(tools, p.Registration(name))

@@ -78,17 +78,9 @@ environment() {
     printf '%s\n' "$recipe" >"$directory/.recipe"
 }
 
-# The client in an environment with everything its tests and the example need.
-files=(scripts/requirements.txt)
-wanted=(-r scripts/requirements.txt)
-if [ -f clients/python/requirements-test.txt ]; then
-  files+=(clients/python/requirements-test.txt)
-  wanted+=(-r clients/python/requirements-test.txt)
-fi
-# The example's own list names the client by a path relative to the example; here the client is installed below.
-grep -v '^\.\./' examples/python/requirements.txt >"$cache/example-requirements.txt"
-files+=("$cache/example-requirements.txt")
-wanted+=(-r "$cache/example-requirements.txt")
+# The client in an environment with everything that its checks, its tests and the example need.
+files=(clients/python/requirements-dev.txt)
+wanted=(-r clients/python/requirements-dev.txt)
 if [ -f clients/python/pyproject.toml ]; then
   files+=(clients/python/pyproject.toml)
   extras=$(python3 -c 'import tomllib

@@ -18,7 +18,11 @@ stage_go() {
   CGO_ENABLED=1 go test -race -shuffle=on -json ./... | python3 scripts/tally.py go "$counts/go"
 }
 
-build_binaries() { [ ! -d cmd/sidecar ] || scripts/build.sh; }
+# The clients' tests run against these; with CI=true they fail where one of the variables is not set.
+build_binaries() {
+  scripts/build.sh || return
+  export LTISIDECAR_BIN=$root/bin/sidecar PLATFORMSIM_BIN=$root/bin/platformsim
+}
 
 # quiet PROJECT COMMAND...: runs it there, and shows what it printed only if it fails. The output stays in $cache/log.
 quiet() {
@@ -30,6 +34,8 @@ quiet() {
 stage_python() {
   build_binaries || return
   local project status=0
+  quiet clients/python "$venv/bin/python" -m mypy || status=1
+  quiet clients/python "$venv/bin/python" -m ruff check . || status=1
   for project in clients/python examples/python; do
     [ -d $project ] && [ -n "$(sources "$project/*test_*.py")" ] || continue
     rm -f "$cache/pytest.xml"

@@ -7,7 +7,7 @@
 
 if [ -z "${VULNDB:-}" ]; then
   in_ci && die "CI needs a vulnerability database: set VULNDB to a directory or URL"
-  echo "vuln: SKIPPED, nothing was checked: name a database, as in 'make vuln VULNDB=https://vuln.go.dev'"
+  echo "vuln: SKIPPED, nothing was checked: name a database, as in 'make vuln VULNDB=directory'"
   exit 0
 fi
 case $VULNDB in

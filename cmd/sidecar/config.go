@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/ltisidecar/ltisidecar/jose"
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/outbound"
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
@@ -109,11 +112,19 @@ func LoadConfig(path string) (*Config, error) {
 		return nil, err
 	}
 	config := &Config{}
-	if err := yaml.UnmarshalWithOptions(text, config, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err := decoder.Decode(config); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s is not a valid configuration:\n%s\ndocs/config.md lists every key", path, yaml.FormatError(err, false, true))
 	}
+	if err := decoder.Decode(&Config{}); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s holds more than one YAML document: write one, without --- in between", path)
+	}
+	directory, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("the configuration's directory: %w", err)
+	}
 	check := &configCheck{path: path, text: text, config: config}
-	check.run(filepath.Dir(path))
+	check.run(directory)
 	if len(check.problems) > 0 {
 		return nil, errors.New(strings.Join(check.problems, "\n"))
 	}
@@ -223,7 +234,10 @@ func (c *configCheck) checkLoopback(key, address string) {
 	if address == "" {
 		return
 	}
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		c.wrong(key, "%q is not an address: write 127.0.0.1:50051", address)
 		return
@@ -246,6 +260,10 @@ func (c *configCheck) checkOutbound() {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			c.wrong("outbound.ca_file", "it cannot be read: %v", err)
+			return
+		}
+		if _, err := outbound.RootsWith(text); err != nil {
+			c.wrong("outbound.ca_file", "it is not usable: %v", err)
 		}
 		c.config.CAPEM = text
 	}

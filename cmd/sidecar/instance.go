@@ -22,48 +22,63 @@ const (
 	instanceKey  = "id"
 )
 
-// loadInstance returns the instance id: four bytes made at the first start, kept in the key directory and in the
-// records. Both absent is a first start; one without the other is a loss, which nothing but acceptLoss repairs.
-func loadInstance(ctx context.Context, keyDirectory string, store records.Store, acceptLoss bool) ([4]byte, error) {
+// instance is who this sidecar is: four bytes made at the first start, kept in the key directory and in the records.
+type instance struct {
+	id      [4]byte
+	onFile  bool // the key directory has it
+	inStore bool // the records have it
+}
+
+// first reports whether this is the first start: nothing is there yet.
+func (i *instance) first() bool { return !i.onFile && !i.inStore }
+
+// findInstance reads the instance, or makes it where this is the first start. One place with it and the other without
+// is a loss, which nothing but acceptLoss repairs. It writes nothing: see keep.
+func findInstance(ctx context.Context, keyDirectory string, store records.Store, acceptLoss bool) (*instance, error) {
 	path := filepath.Join(keyDirectory, instanceFile)
-	onFile, fileErr := os.ReadFile(path)
+	content, fileErr := os.ReadFile(path)
 	if fileErr != nil && !errors.Is(fileErr, fs.ErrNotExist) {
-		return [4]byte{}, fmt.Errorf("read the instance id: %w", fileErr)
+		return nil, fmt.Errorf("read the instance id: %w", fileErr)
 	}
 	document, storeErr := store.Get(ctx, instanceKind, instanceKey)
 	if storeErr != nil && !errors.Is(storeErr, records.ErrNotFound) {
-		return [4]byte{}, fmt.Errorf("read the instance id: %w", storeErr)
+		return nil, fmt.Errorf("read the instance id: %w", storeErr)
 	}
-	fileText, storeText := strings.TrimSpace(string(onFile)), string(document.Value)
+	found := &instance{onFile: fileErr == nil, inStore: storeErr == nil}
+	text, stored := strings.TrimSpace(string(content)), string(document.Value)
 	switch {
-	case fileErr == nil && storeErr == nil:
-		if fileText != storeText {
-			return [4]byte{}, fmt.Errorf("%s and the records in data_dir are of two sidecars (%.8q and %.8q): bring the two that belong together", path, fileText, storeText)
+	case found.first():
+		_, _ = rand.Read(found.id[:]) // never fails: the runtime ends the process where the system has no randomness
+		return found, nil
+	case found.onFile && found.inStore && text != stored:
+		return nil, fmt.Errorf("%s and the records in data_dir are of two sidecars (%.8q and %.8q): bring the two that belong together", path, text, stored)
+	case !found.inStore && !acceptLoss:
+		return nil, fmt.Errorf("%s is there, but the records in data_dir are gone: restore data_dir, or start once with --accept-loss to begin with empty records", path)
+	case !found.onFile && !acceptLoss:
+		return nil, fmt.Errorf("the records in data_dir are there, but %s is gone: restore the key directory, or start once with --accept-loss to go on with new keys", path)
+	case !found.onFile:
+		text = stored
+	}
+	id, err := hex.DecodeString(text)
+	if err != nil || len(id) != len(found.id) {
+		return nil, fmt.Errorf("%s is damaged: it must hold eight hex digits", path)
+	}
+	found.id = [4]byte(id)
+	return found, nil
+}
+
+// keep writes the instance where it is missing. The key directory exists by now.
+func (i *instance) keep(ctx context.Context, keyDirectory string, store records.Store) error {
+	text := hex.EncodeToString(i.id[:])
+	if !i.inStore {
+		if _, err := store.Put(ctx, records.Document{Kind: instanceKind, Key: instanceKey, Value: []byte(text)}); err != nil {
+			return fmt.Errorf("keep the instance id: %w", err)
 		}
-	case fileErr == nil && !acceptLoss:
-		return [4]byte{}, fmt.Errorf("%s is there, but the records in data_dir are gone: restore data_dir, or start once with --accept-loss to begin with empty records", path)
-	case storeErr == nil && !acceptLoss:
-		return [4]byte{}, fmt.Errorf("the records in data_dir are there, but %s is gone: restore the key directory, or start once with --accept-loss to go on with new keys", path)
-	case fileErr != nil && storeErr != nil:
-		var id [4]byte
-		_, _ = rand.Read(id[:]) // never fails: the runtime ends the process where the system has no randomness
-		fileText = hex.EncodeToString(id[:])
-	case fileErr != nil:
-		fileText = storeText
 	}
-	id, err := hex.DecodeString(fileText)
-	if err != nil || len(id) != 4 {
-		return [4]byte{}, fmt.Errorf("%s is damaged: it must hold eight hex digits", path)
-	}
-	if storeErr != nil {
-		if _, err := store.Put(ctx, records.Document{Kind: instanceKind, Key: instanceKey, Value: []byte(fileText)}); err != nil {
-			return [4]byte{}, fmt.Errorf("keep the instance id: %w", err)
+	if !i.onFile {
+		if err := os.WriteFile(filepath.Join(keyDirectory, instanceFile), []byte(text+"\n"), 0o600); err != nil {
+			return fmt.Errorf("keep the instance id: %w", err)
 		}
 	}
-	if fileErr != nil {
-		if err := os.WriteFile(path, []byte(fileText+"\n"), 0o600); err != nil {
-			return [4]byte{}, fmt.Errorf("keep the instance id: %w", err)
-		}
-	}
-	return [4]byte(id), nil
+	return nil
 }

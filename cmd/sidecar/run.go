@@ -32,7 +32,8 @@ import (
 )
 
 const (
-	drainTime       = 10 * time.Second // for calls under way when the process is asked to end
+	drainTime       = 8 * time.Second // for calls under way when the process is asked to end; it is gone within 10 s
+	jwksDrainTime   = time.Second     // the same for the JWKS listener
 	jwksHeaderTime  = 5 * time.Second
 	jwksRequestTime = 10 * time.Second
 )
@@ -93,7 +94,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)
 	healthServer := health.NewServer()
-	healthpb.RegisterHealthServer(grpcServer, healthServer)
+	healthpb.RegisterHealthServer(grpcServer, healthService{healthServer})
 	if config.Dev {
 		reflection.Register(grpcServer)
 	}
@@ -138,15 +139,19 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("records", recordStore.Close)
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: true})
+	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
+	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
 	if err != nil {
 		return nil, err
 	}
-	instance, err := loadInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || acceptLoss})
 	if err != nil {
 		return nil, err
 	}
-	nonceConfig := badgerstore.Config{Instance: instance, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
+		return nil, err
+	}
+	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory"}
 	if !nonceConfig.InMemory {
 		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
 	}
@@ -258,9 +263,13 @@ func serveJWKS(ctx context.Context, address string, handler http.Handler, failed
 		}
 	}()
 	return func() error {
-		limited, cancel := context.WithTimeout(context.Background(), drainTime)
+		limited, cancel := context.WithTimeout(context.Background(), jwksDrainTime)
 		defer cancel()
-		return httpServer.Shutdown(limited)
+		err := httpServer.Shutdown(limited)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return httpServer.Close() // a slow client is no reason for an unclean stop
+		}
+		return err
 	}, nil
 }
 

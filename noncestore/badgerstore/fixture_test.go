@@ -93,8 +93,6 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 
 func (b *logBuffer) String() string { b.mu.Lock(); defer b.mu.Unlock(); return b.buffer.String() }
 
-func (b *logBuffer) reset() { b.mu.Lock(); defer b.mu.Unlock(); b.buffer.Reset() }
-
 func newBench(t *testing.T) *bench {
 	m, log := newMachine(), &logBuffer{}
 	return &bench{T: t, machine: m, log: log, config: Config{

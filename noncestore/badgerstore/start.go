@@ -160,7 +160,7 @@ func (s *Store) judge(record sealRecord, print [32]byte) (*heldSeal, error) {
 func openMarked(options badger.Options, mark [16]byte) (*badger.DB, error) {
 	db, err := badger.Open(options)
 	if err != nil {
-		return nil, fmt.Errorf("Badger does not open: %w", err)
+		return nil, fmt.Errorf("open Badger: %w", err)
 	}
 	found, err := readMark(db)
 	if err == nil && subtle.ConstantTimeCompare(found, mark[:]) != 1 {

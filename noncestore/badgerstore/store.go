@@ -55,7 +55,7 @@ const maxRunning = 256
 
 var (
 	errClosed      = errors.New("the store is closed")
-	errNotOpen     = errors.New("Badger is not open yet")
+	errNotOpen     = errors.New("the database is not open yet")
 	errShort       = errors.New("too little free disk space")
 	errClockJumped = errors.New("the wall clock moved against the monotonic clock")
 )

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 (function () {
   var form = document.getElementById("launch"), view = document.getElementById("view");
   if (form) form.addEventListener("submit", function () {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 (function () {
   // Values live as long as this page, apart for each origin that stores them.
   var store = new Map(), maxKeys = 500, maxLength = 4096;

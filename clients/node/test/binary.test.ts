@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client against the real sidecar: LTISIDECAR_BIN is the path of its binary.
+// The client against the real sidecar, which is killed and started again; the platform is one of a page.
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -18,9 +18,8 @@ import {
   type Sidecar,
 } from "ltisidecar";
 import { startPlatform, type Platform } from "./platform.ts";
+import { needsBinaries as real } from "./processes.ts";
 
-const binary = process.env.LTISIDECAR_BIN;
-const real = { skip: binary ? false : "LTISIDECAR_BIN names no binary" };
 const launchUri = "https://localhost:8443/lti/launch";
 
 interface Running {
@@ -70,7 +69,9 @@ async function run(t: TestContext): Promise<Running> {
       await once(child, "exit");
     },
     async start() {
-      child = spawn(binary!, ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"] });
+      child = spawn(process.env.LTISIDECAR_BIN!, ["serve", "--config", config], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
       let log = "";
       child.stderr!.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-4_000)));
       const gone = once(child, "exit").then(([code]) => assert.fail(`the sidecar ended with ${code}:\n${log}`));

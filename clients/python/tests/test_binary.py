@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
-import grpc
 import pytest
+from processes import sidecar
 
 from ltisidecar import (
     BrowserRequest,
@@ -24,54 +22,25 @@ from ltisidecar import (
     SidecarError,
 )
 
-BINARY = os.environ.get("LTISIDECAR_BIN", "")
 LAUNCH_URI = "https://localhost:8443/lti/launch"
-
-pytestmark = pytest.mark.skipif(not BINARY, reason="LTISIDECAR_BIN names no sidecar")
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
-    directory = tmp_path_factory.mktemp("sidecar")
-    socket = directory / "s.sock"
-    config = {
-        "listen": {"socket": str(socket)},
-        "data_dir": str(directory / "data"),
-        "keys": {"directory": str(directory / "keys")},
-        "nonce": {"store": "memory"},
-        "registrations": [
-            {
-                "name": "canvas",
-                "issuer": "https://canvas.instructure.com",
-                "client_id": "10000000000001",
-                "deployments": ["1:d"],
-                "authorization_uri": "https://lms.example/api/lti/authorize_redirect",
-                "token_uri": "https://lms.example/login/oauth2/token",
-                "jwks_uri": "https://lms.example/api/lti/security/jwks",
-                "launch_uris": [LAUNCH_URI],
-                "login_uri": "https://localhost:8443/lti/login",
-                "dialect": "canvas",
-            }
-        ],
+    registration = {
+        "name": "canvas",
+        "issuer": "https://canvas.instructure.com",
+        "client_id": "10000000000001",
+        "deployments": ["1:d"],
+        "authorization_uri": "https://lms.example/api/lti/authorize_redirect",
+        "token_uri": "https://lms.example/login/oauth2/token",
+        "jwks_uri": "https://lms.example/api/lti/security/jwks",
+        "launch_uris": [LAUNCH_URI],
+        "login_uri": "https://localhost:8443/lti/login",
+        "dialect": "canvas",
     }
-    (directory / "data").mkdir(mode=0o700)
-    file = directory / "sidecar.yaml"
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    log = directory / "log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen([BINARY, "serve", "--config", str(file)], stdout=out, stderr=out) as run,
-    ):
-        try:
-            with grpc.insecure_channel(f"unix://{socket}", [("grpc.max_reconnect_backoff_ms", 200)]) as channel:
-                grpc.channel_ready_future(channel).result(timeout=30)
-            with Sidecar(f"unix://{socket}") as sidecar:
-                yield sidecar
-        except grpc.FutureTimeoutError:
-            pytest.fail(log.read_text(encoding="utf-8"))
-        finally:
-            run.terminate()
-    assert run.returncode == 0
+    with sidecar(tmp_path_factory.mktemp("sidecar"), [registration]) as client:
+        yield client
 
 
 def login(**parameters: str) -> BrowserRequest:
