@@ -38,6 +38,7 @@ func resign(t *testing.T, header, payload string) string {
 	return signRaw(t, testKey, encode(header)+"."+encode(payload))
 }
 
+// REQ-045 REQ-051
 func TestParseAcceptsWhatPlatformsSend(t *testing.T) {
 	set := must(jose.ParseKeySet(must(jose.PublicKeySet(testKey))))
 	kid := testKey.KeyID()
@@ -70,6 +71,7 @@ func TestParseAcceptsWhatPlatformsSend(t *testing.T) {
 	}
 }
 
+// REQ-037 REQ-038 REQ-041 REQ-046 REQ-047 REQ-048 REQ-049 REQ-050 REQ-051 REQ-052 REQ-123
 func TestParseRejects(t *testing.T) {
 	kid := testKey.KeyID()
 	header := `{"alg":"RS256","kid":"` + kid + `"}`
@@ -178,6 +180,7 @@ func spareBits(segment string) string {
 	return segment[:len(segment)-1] + string(alphabet[last|1])
 }
 
+// REQ-036 REQ-038
 func TestVerifyRejects(t *testing.T) {
 	set := must(jose.ParseKeySet(must(jose.PublicKeySet(testKey))))
 	key := must(set.Find(testKey.KeyID(), jose.RS256))

@@ -77,7 +77,8 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
-	t       *testing.T
+	t       testing.TB
+	config  launch.Config
 	clock   *clock
 	keys    *keys
 	nonces  noncestore.Store
@@ -85,7 +86,7 @@ type fixture struct {
 }
 
 // newFixture makes a fixture whose one registration a test may change first.
-func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture {
+func newFixture(t testing.TB, changes ...func(*platform.Registration)) *fixture {
 	t.Helper()
 	registration := platform.Registration{
 		Name: "lms", Issuer: issuer, ClientID: clientID, Deployments: []string{"d1"},
@@ -98,13 +99,13 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 	return newFixtureOf(t, registration)
 }
 
-func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
+func newFixtureOf(t testing.TB, registrations ...platform.Registration) *fixture {
 	t.Helper()
 	return newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return f.keys }, registrations...)
 }
 
 // newFixtureWith makes a fixture whose platform keys come from a source of the test's own.
-func newFixtureWith(t *testing.T, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
+func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
@@ -115,14 +116,15 @@ func newFixtureWith(t *testing.T, platformKeys func(*fixture) launch.PlatformKey
 		}
 	})
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
-	f.Validator = must(launch.New(launch.Config{
+	f.config = launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
 		Keys:        platformKeys(f),
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
 		Now:         f.clock.Now,
-	}))
+	}
+	f.Validator = must(launch.New(f.config))
 	return f
 }
 
