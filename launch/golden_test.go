@@ -62,7 +62,7 @@ type goldenCase struct {
 	given                                          []string
 }
 
-func readGoldenCase(t *testing.T, path string) *goldenCase {
+func readGoldenCase(t testing.TB, path string) *goldenCase {
 	t.Helper()
 	c := &goldenCase{name: strings.TrimSuffix(filepath.Base(path), ".txt")}
 	parts := strings.SplitN(string(must(os.ReadFile(path))), "\n\n", 3)
