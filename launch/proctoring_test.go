@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/jose"
+	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
@@ -25,7 +26,7 @@ func (f *fixture) openSigned(jwt string) object {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	document, _ := f.toolKeys.KeySet()
+	document, _ := f.config.Signer.(*keystore.ToolKeys).KeySet()
 	if err := token.Verify(must(must(jose.ParseKeySet(document)).Find(token.KeyID, token.Algorithm))); err != nil {
 		f.t.Fatal(err)
 	}
