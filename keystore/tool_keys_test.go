@@ -140,6 +140,7 @@ func TestTwoFirstStartsAtOnce(t *testing.T) {
 	}
 }
 
+// REQ-219
 func TestNewestKeySignsAndAllArePublished(t *testing.T) {
 	directory := newDirectory(t)
 	openKeys(t, directory, true)
@@ -173,6 +174,7 @@ func TestFirstStartThatWasCutShort(t *testing.T) {
 	}
 }
 
+// REQ-218
 func TestRefusals(t *testing.T) {
 	seal := func(d string) string { return filepath.Join(d, "token.key") }
 	tool := func(t *testing.T, d string) string {

@@ -155,9 +155,7 @@ func TestClockSkewIsANumberOfSeconds(t *testing.T) {
 		{"nbf ahead", map[string]any{"nbf": now + 3600}, 0, false, lti.ReasonTokenNotYetValid, "3600", "", "nbf lies 1h0m0s ahead"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFixtureWith(t, func(config *launch.Config) {
-				config.Keys = skewedKeys{config.Keys.(*keys), test.skew, test.seen}
-			}, lms())
+			f := newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return skewedKeys{f.keys, test.skew, test.seen} }, lms())
 			l := f.begin()
 			_, err := f.validate(request(l, sign(f.claims(l, test.patch))))
 			refusal := wantReason(t, err, test.reason)
@@ -177,7 +175,7 @@ func (k heldKeys) Key(context.Context, *platform.Registration, string, string) (
 }
 
 func TestUnknownKIDSaysWhatIsHeld(t *testing.T) {
-	f := newFixtureWith(t, func(config *launch.Config) { config.Keys = heldKeys{config.Keys.(*keys)} }, lms())
+	f := newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return heldKeys{f.keys} }, lms())
 	l := f.begin()
 	_, err := f.validate(request(l, sign(f.claims(l, nil))))
 	refusal := wantReason(t, err, lti.ReasonKIDUnknown)

@@ -4,9 +4,17 @@ package launch_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,15 +78,17 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
-	t       *testing.T
-	clock   *clock
-	keys    *keys
-	nonces  noncestore.Store
-	records *boltstore.Store
+	t             testing.TB
+	config        launch.Config
+	clock         *clock
+	keys          *keys
+	nonces        noncestore.Store
+	records       *boltstore.Store
+	registrations []platform.Registration
 }
 
 // newFixture makes a fixture whose one registration a test may change first.
-func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture {
+func newFixture(t testing.TB, changes ...func(*platform.Registration)) *fixture {
 	t.Helper()
 	registration := platform.Registration{
 		Name: "lms", Issuer: issuer, ClientID: clientID, Deployments: []string{"d1"},
@@ -91,13 +101,13 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 	return newFixtureOf(t, registration)
 }
 
-func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
+func newFixtureOf(t testing.TB, registrations ...platform.Registration) *fixture {
 	t.Helper()
-	return newFixtureWith(t, nil, registrations...)
+	return newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return f.keys }, registrations...)
 }
 
-// newFixtureWith makes a fixture whose configuration a test may change first.
-func newFixtureWith(t *testing.T, change func(*launch.Config), registrations ...platform.Registration) *fixture {
+// newFixtureWith makes a fixture whose platform keys come from a source of the test's own.
+func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
@@ -108,19 +118,30 @@ func newFixtureWith(t *testing.T, change func(*launch.Config), registrations ...
 		}
 	})
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
-	config := launch.Config{
+	f.registrations = registrations
+	f.config = launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
-		Keys:        f.keys,
+		Keys:        platformKeys(f),
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
+		Signer:      toolKeys,
 		Now:         f.clock.Now,
 	}
-	if change != nil {
-		change(&config)
-	}
-	f.Validator = must(launch.New(config))
+	f.Validator = must(launch.New(f.config))
 	return f
+}
+
+// sibling returns a fixture over the same stores and keys whose first registration is changed, as after a restart with
+// another configuration.
+func (f *fixture) sibling(change func(*platform.Registration)) *fixture {
+	f.t.Helper()
+	later := *f
+	later.registrations = slices.Clone(f.registrations)
+	change(&later.registrations[0])
+	later.config.Registry = must(platform.NewRegistry(later.registrations))
+	later.Validator = must(launch.New(later.config))
+	return &later
 }
 
 // login is a login that was begun: what the platform and the browser got.
@@ -196,6 +217,16 @@ func request(l *login, token string, more ...string) launch.Request {
 		Method: "POST", Parameters: parameters(append([]string{"id_token", token, "state", l.state}, more...)...),
 		CookieHeader: strings.Join(l.cookies, "; "), Origin: "https://lms.example", SecFetchSite: "cross-site", SecFetchDest: "iframe",
 	}}
+}
+
+// signHeader signs claims under a header of the test's own, with the standard library.
+func signHeader(key *jose.SigningKey, header, claims string) string {
+	block, _ := pem.Decode(must(key.PEM()))
+	private := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*rsa.PrivateKey)
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode([]byte(header)) + "." + encode([]byte(claims))
+	digest := sha256.Sum256([]byte(input))
+	return input + "." + encode(must(rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, digest[:])))
 }
 
 func sign(claims map[string]any) string { return must(platformKey.Sign(must(json.Marshal(claims)))) }
