@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,11 +71,13 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
-	t       *testing.T
-	clock   *clock
-	keys    *keys
-	nonces  noncestore.Store
-	records *boltstore.Store
+	t             *testing.T
+	clock         *clock
+	keys          *keys
+	nonces        noncestore.Store
+	records       *boltstore.Store
+	toolKeys      *keystore.ToolKeys
+	registrations []platform.Registration
 }
 
 // newFixture makes a fixture whose one registration a test may change first.
@@ -101,16 +104,33 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 			t.Error(err)
 		}
 	})
-	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
-	f.Validator = must(launch.New(launch.Config{
+	f.toolKeys = must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
+	f.registrations = registrations
+	f.Validator = f.validator(registrations)
+	return f
+}
+
+// sibling returns a fixture over the same stores and keys whose first registration is changed, as after a restart with
+// another configuration.
+func (f *fixture) sibling(change func(*platform.Registration)) *fixture {
+	f.t.Helper()
+	later := *f
+	later.registrations = slices.Clone(f.registrations)
+	change(&later.registrations[0])
+	later.Validator = f.validator(later.registrations)
+	return &later
+}
+
+func (f *fixture) validator(registrations []platform.Registration) *launch.Validator {
+	return must(launch.New(launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
 		Keys:        f.keys,
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
-		Sealer:      toolKeys,
+		Sealer:      f.toolKeys,
+		Signer:      f.toolKeys,
 		Now:         f.clock.Now,
 	}))
-	return f
 }
 
 // login is a login that was begun: what the platform and the browser got.

@@ -60,9 +60,10 @@ type Config struct {
 
 // ListenConfig says where the sidecar listens.
 type ListenConfig struct {
-	Socket string `yaml:"socket"`
-	TCP    string `yaml:"tcp"`
-	JWKS   string `yaml:"jwks"`
+	Socket  string `yaml:"socket"`
+	TCP     string `yaml:"tcp"`
+	JWKS    string `yaml:"jwks"`
+	Metrics string `yaml:"metrics"`
 }
 
 // KeysConfig says where the tool's keys are.
@@ -113,6 +114,14 @@ type RegistrationConfig struct {
 	Dialect            string   `yaml:"dialect"`
 	DeploymentClaim    *bool    `yaml:"deployment_claim"`
 	SubjectNamespace   string   `yaml:"subject_namespace"`
+
+	LTI11 []LTI11Config `yaml:"lti11"`
+}
+
+// LTI11Config is a consumer key of LTI 1.1 with the file that holds its secret.
+type LTI11Config struct {
+	ConsumerKey string `yaml:"consumer_key"`
+	SecretFile  string `yaml:"secret_file"`
 }
 
 // LoadConfig reads and checks a configuration file. Its error lists every problem with file, line, column and fix.
@@ -223,6 +232,11 @@ func (c *configCheck) run(base string) {
 	}
 	c.checkLoopback("listen.tcp", config.Listen.TCP)
 	c.checkLoopback("listen.jwks", config.Listen.JWKS)
+	if address := config.Listen.Metrics; address != "" {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			c.wrong("listen.metrics", "%q is not an address: write 127.0.0.1:9582, or :9582 for every interface", address)
+		}
+	}
 	c.checkPlatformKeys()
 	switch config.Nonce.Store {
 	case "":
@@ -237,7 +251,7 @@ func (c *configCheck) run(base string) {
 		}
 	}
 	c.checkOutbound()
-	c.checkRegistrations()
+	c.checkRegistrations(base)
 }
 
 // checkLoopback holds a TCP address to loopback: there is no encryption and no caller identity on it.
@@ -291,7 +305,7 @@ func (c *configCheck) checkOutbound() {
 	}
 }
 
-func (c *configCheck) checkRegistrations() {
+func (c *configCheck) checkRegistrations(base string) {
 	if len(c.config.Registrations) == 0 {
 		c.doubt("registrations", "there are none, so no platform can launch the tool")
 	}
@@ -306,6 +320,7 @@ func (c *configCheck) checkRegistrations() {
 		default:
 			c.wrong(key+"anonymous", "%q is none of reject, accept", r.Anonymous)
 		}
+		registration.LTI11 = c.readLTI11(key, base, r.LTI11)
 		for _, problem := range registration.Check(c.config.Dev, jose.Algorithms()) {
 			if problem.Warning {
 				c.doubt(key+problem.Field, "%s", problem.Message)
@@ -320,6 +335,27 @@ func (c *configCheck) checkRegistrations() {
 		c.wrong("registrations", "%v", err)
 	}
 	c.config.Registry = registry
+}
+
+// readLTI11 reads the secrets of LTI 1.1 from their files.
+func (c *configCheck) readLTI11(key, base string, configs []LTI11Config) []platform.LTI11Key {
+	var keys []platform.LTI11Key
+	for i, config := range configs {
+		read := platform.LTI11Key{ConsumerKey: config.ConsumerKey}
+		if path := config.SecretFile; path != "" {
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(base, path)
+			}
+			secret, err := keystore.ReadSecretFile(path)
+			if err != nil {
+				c.wrong(fmt.Sprintf("%slti11[%d].secret_file", key, i), "%v", err)
+				continue
+			}
+			read.Secret = platform.NewSecret(secret)
+		}
+		keys = append(keys, read)
+	}
+	return keys
 }
 
 func (r *RegistrationConfig) registration() platform.Registration {
@@ -343,7 +379,11 @@ func (r *RegistrationConfig) registration() platform.Registration {
 		SubjectNamespace:    r.SubjectNamespace,
 	}
 	for _, name := range r.MessageTypes {
-		registration.MessageTypes = append(registration.MessageTypes, lti.MessageType(name))
+		message, ok := lti.ParseMessageType(name)
+		if !ok {
+			message = lti.MessageType(name) // which Check refuses
+		}
+		registration.MessageTypes = append(registration.MessageTypes, message)
 	}
 	return registration
 }
