@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants drill-keys
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -56,3 +56,6 @@ fuzz: ## every fuzz target for FUZZTIME each (default 30s)
 
 mutants: ## remove each check alone and see a test fail; about 15 minutes; writes docs/mutants.md
 	@go run ./scripts/mutants -markdown docs/mutants.md
+
+drill-keys: ## launches while platforms' keys make trouble: herds, forged kids, rotations, outages, restarts
+	@scripts/drill-keys.sh

@@ -48,6 +48,29 @@ type claims struct {
 	Custom           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
 	GradeEndpoint    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"`
 	NamesRoleService jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
+
+	DeepLinkingSettings jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"`
+	ForUser             jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/for_user"`
+	Activity            jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/activity"`
+	Submission          jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/submission"`
+	Asset               jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/asset"`
+	AssetReportType     jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/assetreport_type"`
+	AssetService        jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/assetservice"`
+	AssetReport         jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/assetreport"`
+	EULAService         jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/eulaservice"`
+	NoticeService       jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/platformnotificationservice"`
+	Notice              jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/notice"`
+	OriginContexts      jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/origin_contexts"`
+	LTI11               jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/lti1p1"`
+	LTI11UserID         jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/lti11_legacy_user_id"`
+
+	StartAssessmentURL jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/start_assessment_url"`
+	SessionData        jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/session_data"`
+	AttemptNumber      jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/attempt_number"`
+	ProctoringSettings jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/proctoring_settings"`
+	AssessmentControl  jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/acs"`
+	ErrorMessage       jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/errormsg"`
+	ErrorLog           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/errorlog"`
 }
 
 // readClaims splits a payload that has passed the gate.
@@ -128,6 +151,44 @@ func number(value jsontext.Value) float64 {
 		return 0
 	}
 	return f
+}
+
+// integer returns a claim that must be a JSON number without fraction or exponent, 0 or above.
+func integer(claim string, value jsontext.Value) (int64, error) {
+	if isNull(value) {
+		return 0, missing(claim)
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if value.Kind() != '0' || err != nil || n < 0 {
+		return 0, invalid(claim, "it must be a whole number, 0 or above", string(value))
+	}
+	return n, nil
+}
+
+// flag returns a raw value that is a JSON boolean or the text of one, and nil for anything else.
+func flag(value jsontext.Value) *bool {
+	var b bool
+	switch text := textOr(value); {
+	case value.Kind() == 't' || text == "true":
+		b = true
+	case value.Kind() == 'f' || text == "false":
+	default:
+		return nil
+	}
+	return &b
+}
+
+// moments are the forms of ISO 8601 in which platforms write times. One without a zone is taken as UTC.
+var moments = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999"}
+
+// moment returns a text that is a time, in UTC, and the zero time for anything else.
+func moment(text string) time.Time {
+	for _, form := range moments {
+		if t, err := time.Parse(form, text); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 const maxNumericDate = 1 << 40 // seconds; some 34,000 years

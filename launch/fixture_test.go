@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,12 +78,13 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
-	t       testing.TB
-	config  launch.Config
-	clock   *clock
-	keys    *keys
-	nonces  noncestore.Store
-	records *boltstore.Store
+	t             testing.TB
+	config        launch.Config
+	clock         *clock
+	keys          *keys
+	nonces        noncestore.Store
+	records       *boltstore.Store
+	registrations []platform.Registration
 }
 
 // newFixture makes a fixture whose one registration a test may change first.
@@ -116,16 +118,30 @@ func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKey
 		}
 	})
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
+	f.registrations = registrations
 	f.config = launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),
 		Keys:        platformKeys(f),
 		Nonces:      f.nonces,
 		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
 		Sealer:      toolKeys,
+		Signer:      toolKeys,
 		Now:         f.clock.Now,
 	}
 	f.Validator = must(launch.New(f.config))
 	return f
+}
+
+// sibling returns a fixture over the same stores and keys whose first registration is changed, as after a restart with
+// another configuration.
+func (f *fixture) sibling(change func(*platform.Registration)) *fixture {
+	f.t.Helper()
+	later := *f
+	later.registrations = slices.Clone(f.registrations)
+	change(&later.registrations[0])
+	later.config.Registry = must(platform.NewRegistry(later.registrations))
+	later.Validator = must(launch.New(later.config))
+	return &later
 }
 
 // login is a login that was begun: what the platform and the browser got.

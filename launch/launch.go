@@ -39,11 +39,26 @@ type Launch struct {
 	Grades        *lti.GradeEndpoint      `json:"grades,omitzero"`
 	Memberships   *lti.MembershipEndpoint `json:"memberships,omitzero"`
 	MentoredUsers []string                `json:"mentored_users,omitzero"`
+	MessageName   string                  `json:"message_name,omitzero"` // the message type as the platform wrote it
+	DeepLinking   *DeepLinkingSettings    `json:"deep_linking,omitzero"`
+	ForUser       *ForUser                `json:"for_user,omitzero"`
+	Proctoring    *Proctoring             `json:"proctoring,omitzero"`
+	Activity      *Activity               `json:"activity,omitzero"`
+	Submission    *Submission             `json:"submission,omitzero"`
+	AssetID       string                  `json:"asset_id,omitzero"`
+	ReportType    string                  `json:"report_type,omitzero"`
+	AssetService  *AssetService           `json:"asset_service,omitzero"`
+	Reports       *AssetReportService     `json:"reports,omitzero"`
+	EULA          *EULAService            `json:"eula,omitzero"`
+	Notices       *NoticeService          `json:"notices,omitzero"`
+	Migration     *Migration              `json:"migration,omitzero"` // nil too where its signature is wrong
+	LTI11UserID   string                  `json:"lti11_user_id,omitzero"`
 	Binding       Binding                 `json:"binding"`
 	Time          time.Time               `json:"time"`
 	ClaimsJSON    string                  `json:"-"`
 	Token         string                  `json:"-"` // launch token; empty where the launch does not fit
 	TargetChanged bool                    `json:"-"` // the login named another target link URI; the claim counts
+	Remarks       []string                `json:"-"` // what was passed over in the message, for the log
 }
 
 // User is the person who launched.

@@ -3,6 +3,7 @@
 package launch
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
-// readMessage reads the claims of LTI Core 1.3, sections 5.3 and 5.4, that make a launch, in the order of the errors
-// that help most. The token is verified by now.
+// readMessage reads the claims of LTI Core 1.3, sections 5.3 and 5.4, that make a launch, and those that its message
+// type adds, in the order of the errors that help most. The token is verified by now.
 func (v *Validator) readMessage(c *claims, registration *platform.Registration, accepted []lti.MessageType) (*Launch, error) {
 	launch := &Launch{Registration: registration.Name, Issuer: registration.Issuer, ClientID: registration.ClientID}
 	if err := checkVersion(c.Version); err != nil {
@@ -24,32 +25,36 @@ func (v *Validator) readMessage(c *claims, registration *platform.Registration, 
 	if launch.DeploymentID, err = identifier(lti.ClaimDeploymentID, c.DeploymentID); err != nil {
 		return nil, err
 	}
+	if !isNull(c.Notice) {
+		return nil, invalid(lti.ClaimNotice, "a notice is not a launch", "")
+	}
 	if launch.MessageType, err = checkMessageType(c.MessageType, registration, accepted); err != nil {
 		return nil, err
 	}
-	if launch.User, err = readUser(c, registration); err != nil {
+	launch.MessageName = textOr(c.MessageType)
+	rule := messageRules[launch.MessageType]
+	if launch.User, err = readUser(c, rule.user, registration); err != nil {
 		return nil, err
 	}
-	if c.Roles == nil {
-		return nil, missing(lti.ClaimRoles)
-	}
-	if _, ok := list(c.Roles); !ok {
-		return nil, invalid(lti.ClaimRoles, "it must be a list", string(c.Roles))
-	}
-	for _, role := range texts(c.Roles) {
-		launch.Roles = append(launch.Roles, lti.ExpandRole(role))
+	if launch.Roles, err = readRoles(rule.roles, c.Roles); err != nil {
+		return nil, err
 	}
 	launch.RoleSummary = lti.SummarizeRoles(launch.Roles)
-	if launch.Context, err = readContext(c.Context, launch); err != nil {
+	if launch.Context, err = readContext(rule.context, c.Context, launch.Issuer, launch.DeploymentID); err != nil {
 		return nil, err
 	}
-	if launch.ResourceLink, err = readResourceLink(c.ResourceLink, launch); err != nil {
+	if launch.ResourceLink, err = readResourceLink(rule.resourceLink, c.ResourceLink, launch); err != nil {
 		return nil, err
 	}
-	if launch.TargetLinkURI, err = v.readTarget(c.TargetLinkURI, registration); err != nil {
+	if launch.TargetLinkURI, err = v.readTarget(rule.target, c.TargetLinkURI, registration); err != nil {
 		return nil, err
 	}
 	readOptional(c, launch)
+	readMigration(c, registration, launch)
+	launch.LTI11UserID = readLTI11UserID(c)
+	if err := v.readContent(c, &rule, registration, launch); err != nil {
+		return nil, err
+	}
 	return launch, nil
 }
 
@@ -71,8 +76,8 @@ func checkMessageType(value jsontext.Value, registration *platform.Registration,
 		return "", missing(lti.ClaimMessageType)
 	}
 	name, ok := text(value)
-	message := lti.MessageType(name)
-	if !ok || !slices.Contains(lti.MessageTypes(), message) {
+	message, known := lti.ParseMessageType(name)
+	if !ok || !known {
 		return "", lti.Errorf(lti.ReasonMessageTypeUnknown, "The message type %q is not supported.", lti.Excerpt(string(value))).With("actual", lti.Excerpt(string(value)))
 	}
 	for _, allowed := range [][]lti.MessageType{registration.MessageTypes, accepted} {
@@ -92,10 +97,13 @@ func checkMessageType(value jsontext.Value, registration *platform.Registration,
 	return message, nil
 }
 
-// readUser reads the user. A missing sub is an anonymous launch; an empty one is always refused, as the certification
+// readUser reads the user. A missing sub is an anonymous launch, where the message type has such; an empty one is always refused, as the certification
 // suite has it (sections 5.3.6.1 and 6.1.1 of the guide).
-func readUser(c *claims, registration *platform.Registration) (*User, error) {
+func readUser(c *claims, p presence, registration *platform.Registration) (*User, error) {
 	if c.Subject == nil {
+		if p == required {
+			return nil, missing("sub")
+		}
 		if registration.AllowAnonymous {
 			return nil, nil
 		}
@@ -117,11 +125,28 @@ func readUser(c *claims, registration *platform.Registration) (*User, error) {
 	}, nil
 }
 
+func readRoles(p presence, value jsontext.Value) ([]string, error) {
+	if value == nil {
+		return nil, p.absent(lti.ClaimRoles)
+	}
+	if _, ok := list(value); !ok {
+		return nil, invalid(lti.ClaimRoles, "it must be a list", string(value))
+	}
+	var roles []string
+	for _, role := range texts(value) {
+		roles = append(roles, lti.ExpandRole(role))
+	}
+	return roles, nil
+}
+
 func isNull(value jsontext.Value) bool { return value == nil || value.Kind() == 'n' }
 
-func readContext(value jsontext.Value, launch *Launch) (*Context, error) {
+func readContext(p presence, value jsontext.Value, issuer, deploymentID string) (*Context, error) {
 	if isNull(value) {
-		return nil, nil
+		return nil, p.absent(lti.ClaimContext)
+	}
+	if err := p.present(lti.ClaimContext); err != nil {
+		return nil, err
 	}
 	members := object(value)
 	if members == nil {
@@ -132,7 +157,7 @@ func readContext(value jsontext.Value, launch *Launch) (*Context, error) {
 		return nil, err
 	}
 	return &Context{
-		Key:   lti.Key("context", launch.Issuer, launch.DeploymentID, id),
+		Key:   lti.Key("context", issuer, deploymentID, id),
 		ID:    id,
 		Label: textOr(members["label"]),
 		Title: textOr(members["title"]),
@@ -140,9 +165,12 @@ func readContext(value jsontext.Value, launch *Launch) (*Context, error) {
 	}, nil
 }
 
-func readResourceLink(value jsontext.Value, launch *Launch) (*ResourceLink, error) {
+func readResourceLink(p presence, value jsontext.Value, launch *Launch) (*ResourceLink, error) {
 	if isNull(value) {
-		return nil, missing(lti.ClaimResourceLink)
+		return nil, p.absent(lti.ClaimResourceLink)
+	}
+	if err := p.present(lti.ClaimResourceLink); err != nil {
+		return nil, err
 	}
 	members := object(value)
 	if members == nil {
@@ -160,9 +188,9 @@ func readResourceLink(value jsontext.Value, launch *Launch) (*ResourceLink, erro
 	}, nil
 }
 
-func (v *Validator) readTarget(value jsontext.Value, registration *platform.Registration) (string, error) {
-	if value == nil {
-		return "", missing(lti.ClaimTargetLinkURI)
+func (v *Validator) readTarget(p presence, value jsontext.Value, registration *platform.Registration) (string, error) {
+	if value == nil || p == optional && (isNull(value) || string(value) == `""`) {
+		return "", p.absent(lti.ClaimTargetLinkURI)
 	}
 	target, ok := text(value)
 	if !ok {
@@ -175,16 +203,12 @@ func (v *Validator) readTarget(value jsontext.Value, registration *platform.Regi
 func readOptional(c *claims, launch *Launch) {
 	if launch.RoleSummary.Mentor {
 		launch.MentoredUsers = texts(c.RoleScopeMentor)
+	} else if !isNull(c.RoleScopeMentor) {
+		launch.Remarks = append(launch.Remarks, "role_scope_mentor is ignored: the user has no Mentor role in the context")
 	}
-	if custom := object(c.Custom); len(custom) > 0 {
-		launch.Custom = make(map[string]string, len(custom))
-		for name, value := range custom {
-			if s, ok := text(value); ok {
-				launch.Custom[name] = s
-			} else {
-				launch.Custom[name] = string(value)
-			}
-		}
+	var odd int
+	if launch.Custom, odd = readCustom(c.Custom); odd > 0 {
+		launch.Remarks = append(launch.Remarks, fmt.Sprintf("%d custom parameters are not texts and are given as JSON", odd))
 	}
 	if p := object(c.Presentation); p != nil {
 		launch.Presentation = &Presentation{
@@ -230,6 +254,24 @@ func readOptional(c *claims, launch *Launch) {
 			ServiceVersions:       texts(m["service_versions"]),
 		}
 	}
+}
+
+// readCustom reads custom parameters. They should be texts; other values are given as JSON text, and counted.
+func readCustom(value jsontext.Value) (custom map[string]string, odd int) {
+	members := object(value)
+	if len(members) == 0 {
+		return nil, 0
+	}
+	custom = make(map[string]string, len(members))
+	for name, value := range members {
+		if s, ok := text(value); ok {
+			custom[name] = s
+		} else {
+			custom[name] = string(value)
+			odd++
+		}
+	}
+	return custom, odd
 }
 
 // webURI returns a URI that is safe to link to, and "" for any other: tools put it into pages.

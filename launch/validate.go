@@ -204,15 +204,19 @@ func (c *validation) readToken() error {
 	if err != nil {
 		return err
 	}
-	allowed := c.registration.Algorithms
-	if len(allowed) == 0 {
-		allowed = []string{jose.RS256}
-	}
-	if c.token, err = jose.Parse(text, allowed); err != nil {
+	if c.token, err = jose.Parse(text, c.algorithms()); err != nil {
 		return err
 	}
 	c.claims, err = readClaims(c.token.Payload)
 	return err
+}
+
+// algorithms returns the signature algorithms that the registration allows.
+func (c *validation) algorithms() []string {
+	if len(c.registration.Algorithms) == 0 {
+		return []string{jose.RS256}
+	}
+	return c.registration.Algorithms
 }
 
 // checkParties compares iss, aud and azp, still untrusted, with the registration that the login began with (Security
@@ -376,7 +380,10 @@ func (c *validation) accept() (*Outcome, error) {
 	c.launch.Time = c.now.UTC()
 	c.launch.Binding = c.binding
 	c.launch.ClaimsJSON = string(c.token.Payload)
-	c.launch.TargetChanged = c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
+	c.launch.TargetChanged = c.launch.TargetLinkURI != "" && c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
+	if err := c.sealProctoring(); err != nil {
+		return nil, err
+	}
 	var err error
 	if c.launch.Token, _, err = c.sealToken(c.caller, c.launch); err != nil {
 		return nil, err

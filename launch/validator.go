@@ -46,6 +46,7 @@ type Config struct {
 	Nonces       noncestore.Store   // required
 	Deployments  DeploymentPolicy   // required
 	Sealer       TokenSealer        // required
+	Signer       Signer             // signs what the tool sends; nil: BuildStartAssessment fails with INTERNAL
 	Now          func() time.Time   // nil: time.Now
 	Rand         io.Reader          // nil: crypto/rand
 	Leeway       time.Duration      // tolerance between clocks, at most 5 minutes; 0: one minute
@@ -58,6 +59,7 @@ type Validator struct {
 	config        Config
 	registrations map[fingerprint]*platform.Registration
 	restarts      *restarts
+	seen          *seenNotices
 }
 
 // New makes a Validator.
@@ -87,7 +89,11 @@ func New(config Config) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts}
+	seen, err := newSeenNotices()
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts, seen: seen}
 	for _, registration := range config.Registry.All() {
 		v.registrations[registrationFingerprint(registration)] = registration
 	}

@@ -22,6 +22,40 @@ const (
 	ClaimMemberships        = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 )
 
+// Claim names of the further messages: Deep Linking 2.0, Submission Review 1.0, Asset Processor 1.0, Platform
+// Notification Service 1.0, and migration from LTI 1.1.
+const (
+	ClaimDeepLinkingSettings = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+	ClaimForUser             = claimPrefix + "for_user"
+	ClaimActivity            = claimPrefix + "activity"
+	ClaimSubmission          = claimPrefix + "submission"
+	ClaimAsset               = claimPrefix + "asset"
+	ClaimAssetReportType     = claimPrefix + "assetreport_type"
+	ClaimAssetService        = claimPrefix + "assetservice"
+	ClaimAssetReport         = claimPrefix + "assetreport"
+	ClaimEULAService         = claimPrefix + "eulaservice"
+	ClaimNoticeService       = claimPrefix + "platformnotificationservice"
+	ClaimNotice              = claimPrefix + "notice"
+	ClaimOriginContexts      = claimPrefix + "origin_contexts"
+	ClaimLTI11               = claimPrefix + "lti1p1"
+	ClaimLTI11UserID         = claimPrefix + "lti11_legacy_user_id"
+)
+
+// Claim names of Proctoring Services 1.0.
+const (
+	proctoringPrefix = "https://purl.imsglobal.org/spec/lti-ap/claim/"
+
+	ClaimStartAssessmentURL  = proctoringPrefix + "start_assessment_url"
+	ClaimSessionData         = proctoringPrefix + "session_data"
+	ClaimAttemptNumber       = proctoringPrefix + "attempt_number"
+	ClaimProctoringSettings  = proctoringPrefix + "proctoring_settings"
+	ClaimAssessmentControl   = proctoringPrefix + "acs"
+	ClaimVerifiedUser        = proctoringPrefix + "verified_user"
+	ClaimEndAssessmentReturn = proctoringPrefix + "end_assessment_return"
+	ClaimErrorMessage        = proctoringPrefix + "errormsg"
+	ClaimErrorLog            = proctoringPrefix + "errorlog"
+)
+
 // Version is the only value of the version claim (section 5.3.2).
 const Version = "1.3.0"
 
@@ -40,13 +74,49 @@ const (
 // MessageType is the kind of an LTI message, as it stands in the message_type claim (section 5.3.1).
 type MessageType string
 
-// Message types that a tool can accept.
+// Message types that a platform sends and a tool can accept.
 const (
-	MessageResourceLink MessageType = "LtiResourceLinkRequest"
+	MessageResourceLink           MessageType = "LtiResourceLinkRequest"
+	MessageDeepLinking            MessageType = "LtiDeepLinkingRequest"
+	MessageSubmissionReview       MessageType = "LtiSubmissionReviewRequest"
+	MessageDataPrivacy            MessageType = "DataPrivacyLaunchRequest"
+	MessageStartProctoring        MessageType = "LtiStartProctoring"
+	MessageEndAssessment          MessageType = "LtiEndAssessment"
+	MessageAssetProcessorSettings MessageType = "LtiAssetProcessorSettingsRequest"
+	MessageReportReview           MessageType = "LtiReportReviewRequest"
+	MessageEULA                   MessageType = "LtiEulaRequest"
 )
 
+// Message types that a tool sends. They are never accepted as launches.
+const (
+	MessageDeepLinkingResponse MessageType = "LtiDeepLinkingResponse"
+	MessageStartAssessment     MessageType = "LtiStartAssessment"
+)
+
+// messageDataPrivacyToo is how some platforms write MessageDataPrivacy.
+const messageDataPrivacyToo = "LtiDataPrivacyLaunchRequest"
+
 // MessageTypes returns the message types that a registration can enable.
-func MessageTypes() []MessageType { return []MessageType{MessageResourceLink} }
+func MessageTypes() []MessageType {
+	return []MessageType{
+		MessageResourceLink, MessageDeepLinking, MessageSubmissionReview, MessageDataPrivacy, MessageStartProctoring,
+		MessageEndAssessment, MessageAssetProcessorSettings, MessageReportReview, MessageEULA,
+	}
+}
+
+// ParseMessageType returns the message type of a name, and false for a name that no platform sends. Names are compared
+// exactly; the data privacy launch has two.
+func ParseMessageType(name string) (MessageType, bool) {
+	if name == messageDataPrivacyToo {
+		return MessageDataPrivacy, true
+	}
+	for _, known := range MessageTypes() {
+		if string(known) == name {
+			return known, true
+		}
+	}
+	return "", false
+}
 
 // MaxIDLength is the longest sub, deployment, context or resource link id, in characters (sections 5.3.3 to 5.4.1).
 const MaxIDLength = 255

@@ -123,7 +123,7 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 	list("service_origins", r.ServiceOrigins, origin)
 	for i, message := range r.MessageTypes {
 		if !slices.Contains(lti.MessageTypes(), message) {
-			wrong(fmt.Sprintf("message_types[%d]", i), "%q is not supported; use %s", message, lti.MessageResourceLink)
+			wrong(fmt.Sprintf("message_types[%d]", i), "%q is not supported; use %s", message, joined(lti.MessageTypes()))
 		}
 	}
 	for i, algorithm := range r.Algorithms {
@@ -134,10 +134,33 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 	if r.Dialect != "" && !slices.Contains(DialectNames(), r.Dialect) {
 		wrong("dialect", "%q is not known; use %s, or leave it out", r.Dialect, strings.Join(DialectNames(), ", "))
 	}
+	for i, key := range r.LTI11 {
+		field := fmt.Sprintf("lti11[%d].", i)
+		if key.ConsumerKey == "" || len(key.ConsumerKey) > maxURILength {
+			wrong(field+"consumer_key", "write the consumer key of LTI 1.1, at most %d bytes", maxURILength)
+		}
+		if key.Secret.Empty() {
+			wrong(field+"secret_file", "it is required: the file that holds the shared secret of this consumer key")
+		}
+		if slices.IndexFunc(r.LTI11, func(other LTI11Key) bool { return other.ConsumerKey == key.ConsumerKey }) != i {
+			wrong(field+"consumer_key", "%q is listed twice", key.ConsumerKey)
+		}
+	}
+	if len(r.LTI11) > maxListed {
+		wrong("lti11", "it has %d entries; at most %d are allowed", len(r.LTI11), maxListed)
+	}
 	if len(r.SubjectNamespace) > lti.MaxIDLength {
 		wrong("subject_namespace", "it is longer than %d bytes", lti.MaxIDLength)
 	}
 	return problems
+}
+
+func joined(types []lti.MessageType) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkURI says what is wrong with an endpoint's URI, or "".

@@ -102,7 +102,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"service_origins[0]", "is no origin", func(r *r) { r.ServiceOrigins = []string{"lms.example"} }},
 		{"service_origins[0]", `write "https://lms.example"`, func(r *r) { r.ServiceOrigins = []string{"https://LMS.example:443/x"} }},
 		{"service_origins", "1001 entries", func(r *r) { r.ServiceOrigins = many(1001) }},
-		{"message_types[0]", "not supported", func(r *r) { r.MessageTypes = []lti.MessageType{"LtiDeepLinkingRequest"} }},
+		{"message_types[0]", "not supported", func(r *r) { r.MessageTypes = []lti.MessageType{"LtiFoo"} }},
 		{"algorithms[0]", "not supported", func(r *r) { r.Algorithms = []string{"none"} }},
 		{"algorithms[1]", "not supported", func(r *r) { r.Algorithms = []string{"RS256", "HS256"} }},
 		{"dialect", "not known", func(r *r) { r.Dialect = "Canvas" }},

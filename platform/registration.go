@@ -38,6 +38,7 @@ type Registration struct {
 	Dialect             string             // name in the dialect table; empty: detected per launch
 	OmitDeploymentClaim bool               // leave the deployment claim out of client assertions
 	SubjectNamespace    string             // enters user keys; needed where two platforms share an issuer
+	LTI11               []LTI11Key         // secrets of LTI 1.1 that verify migration claims; consumer keys are unique
 }
 
 // Audience returns the aud of client assertions.

@@ -12,7 +12,15 @@ import (
 
 // messageTypes pairs the message types of the API with those of the trade.
 var messageTypes = map[pb.MessageType]lti.MessageType{
-	pb.MessageType_MESSAGE_TYPE_RESOURCE_LINK: lti.MessageResourceLink,
+	pb.MessageType_MESSAGE_TYPE_RESOURCE_LINK:            lti.MessageResourceLink,
+	pb.MessageType_MESSAGE_TYPE_DEEP_LINKING:             lti.MessageDeepLinking,
+	pb.MessageType_MESSAGE_TYPE_SUBMISSION_REVIEW:        lti.MessageSubmissionReview,
+	pb.MessageType_MESSAGE_TYPE_DATA_PRIVACY:             lti.MessageDataPrivacy,
+	pb.MessageType_MESSAGE_TYPE_START_PROCTORING:         lti.MessageStartProctoring,
+	pb.MessageType_MESSAGE_TYPE_END_ASSESSMENT:           lti.MessageEndAssessment,
+	pb.MessageType_MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS: lti.MessageAssetProcessorSettings,
+	pb.MessageType_MESSAGE_TYPE_REPORT_REVIEW:            lti.MessageReportReview,
+	pb.MessageType_MESSAGE_TYPE_EULA:                     lti.MessageEULA,
 }
 
 func messageTypesFromProto(types []pb.MessageType) ([]lti.MessageType, error) {
@@ -52,7 +60,7 @@ func launchToProto(l *launch.Launch) *pb.Launch {
 		DeploymentId:    l.DeploymentID,
 		TargetLinkUri:   l.TargetLinkURI,
 		MessageType:     messageTypeToProto(l.MessageType),
-		MessageTypeName: string(l.MessageType),
+		MessageTypeName: l.MessageName,
 		Roles:           l.Roles,
 		RoleSummary:     roleSummaryToProto(l.RoleSummary),
 		Custom:          l.Custom,
@@ -60,12 +68,29 @@ func launchToProto(l *launch.Launch) *pb.Launch {
 		ClaimsJson:      l.ClaimsJSON,
 		LaunchTime:      timestamppb.New(l.Time),
 		MentoredUserIds: l.MentoredUsers,
+		User:            userToProto(l.User),
+		Context:         contextToProto(l.Context),
+
+		DeepLinking:        deepLinkingToProto(l.DeepLinking),
+		ForUser:            forUserToProto(l.ForUser),
+		Proctoring:         proctoringToProto(l),
+		Activity:           activityToProto(l.Activity),
+		Submission:         submissionToProto(l.Submission),
+		AssetId:            l.AssetID,
+		AssetReportType:    l.ReportType,
+		AssetService:       assetServiceToProto(l.Registration, l.DeploymentID, l.AssetService),
+		AssetReportService: reportServiceToProto(l.Registration, l.DeploymentID, l.Reports),
+		Migration:          migrationToProto(l.Migration),
+		Lti11LegacyUserId:  l.LTI11UserID,
 	}
-	if u := l.User; u != nil {
-		p.User = &pb.User{Key: u.Key, Id: u.ID, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName, Email: u.Email, Picture: u.Picture, Locale: u.Locale}
+	if e := l.EULA; e != nil {
+		p.EulaService = &pb.EulaService{Registration: l.Registration, DeploymentId: l.DeploymentID, EulaUri: e.URI, Scopes: e.Scopes}
 	}
-	if c := l.Context; c != nil {
-		p.Context = &pb.Context{Key: c.Key, Id: c.ID, Label: c.Label, Title: c.Title, Types: c.Types}
+	if n := l.Notices; n != nil {
+		p.NoticeService = &pb.NoticeService{
+			Registration: l.Registration, DeploymentId: l.DeploymentID, NoticeHandlersUri: n.URI,
+			ServiceVersions: n.ServiceVersions, Scopes: n.Scopes, NoticeTypes: n.Types,
+		}
 	}
 	if r := l.ResourceLink; r != nil {
 		p.ResourceLink = &pb.ResourceLink{Key: r.Key, Id: r.ID, Title: r.Title, Description: r.Description}

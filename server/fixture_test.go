@@ -172,7 +172,7 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	})
 	config := server.Config{
 		Registry: registry,
-		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys}))(t),
+		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
 		Learned:  learned,
 		Tokens:   tokens,
 		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),

@@ -67,6 +67,9 @@ func (s *launchService) ValidateLaunch(ctx context.Context, request *pb.Validate
 	}
 	l := outcome.Launch
 	note(ctx, slog.String("registration", l.Registration), slog.String("launch_id", l.ID), slog.String("binding", string(l.Binding)), slog.Bool("target_changed", l.TargetChanged))
+	if len(l.Remarks) > 0 {
+		note(ctx, slog.Any("remarks", l.Remarks))
+	}
 	s.learn(ctx, l)
 	return &pb.ValidateLaunchResponse{
 		Outcome: &pb.ValidateLaunchResponse_Launch{Launch: launchToProto(l)},
@@ -87,6 +90,9 @@ func (s *launchService) learn(ctx context.Context, l *launch.Launch) {
 	if l.Memberships != nil {
 		uris = append(uris, l.Memberships.ContextMembershipsURI)
 	}
+	if l.Notices != nil {
+		uris = append(uris, l.Notices.URI)
+	}
 	family := ""
 	if l.Platform != nil {
 		family = l.Platform.ProductFamily
@@ -104,6 +110,56 @@ func (s *launchService) CheckLaunchToken(ctx context.Context, request *pb.CheckL
 	}
 	note(ctx, slog.String("registration", l.Registration), slog.String("launch_id", l.ID))
 	return &pb.CheckLaunchTokenResponse{Launch: launchToProto(l), ExpireTime: timestamppb.New(expires)}, nil
+}
+
+// BuildStartAssessment signs the message that lets a proctored user begin.
+func (s *launchService) BuildStartAssessment(ctx context.Context, request *pb.BuildStartAssessmentRequest) (*pb.BuildStartAssessmentResponse, error) {
+	message, err := s.config.Launches.BuildStartAssessment(ctx, localCaller, launch.StartAssessmentRequest{
+		Token: request.ProctoringToken, EndAssessmentReturn: request.EndAssessmentReturn,
+		VerifiedUser: verifiedUserFromProto(request.VerifiedUser), CSPNonce: request.CspNonce,
+	})
+	if err != nil {
+		return nil, &browserError{err: err, cspNonce: pageNonce(launch.BrowserRequest{CSPNonce: request.CspNonce}, err)}
+	}
+	note(ctx, slog.String("registration", message.Registration))
+	return &pb.BuildStartAssessmentResponse{Reply: replyToProto(message.Reply), StartAssessmentUri: message.URI, Jwt: message.JWT}, nil
+}
+
+// ValidateNotices validates the notices that a platform posted.
+func (s *launchService) ValidateNotices(ctx context.Context, request *pb.ValidateNoticesRequest) (*pb.ValidateNoticesResponse, error) {
+	if len(request.Body) == 0 {
+		return nil, lti.FieldError("body", "it is required: relay the body that the platform posted")
+	}
+	results, err := s.config.Launches.ValidateNotices(ctx, request.Body)
+	if err != nil {
+		return nil, err
+	}
+	response := &pb.ValidateNoticesResponse{}
+	refused := map[string]int{}
+	for _, result := range results {
+		if result.Refusal != nil {
+			refused[string(result.Refusal.Reason)]++
+			s.logRefusedNotice(ctx, result.Refusal)
+		}
+		response.Results = append(response.Results, noticeResultToProto(result))
+	}
+	note(ctx, slog.Int("notices", len(results)), slog.Any("refused", refused))
+	return response, nil
+}
+
+// logRefusedNotice logs why a notice was refused. A defect of ours is an error; what a sender did is not, and anybody
+// can send.
+func (s *launchService) logRefusedNotice(ctx context.Context, refusal *lti.Error) {
+	level := slog.LevelDebug
+	if refusal.Reason == lti.ReasonInternal || refusal.Reason == lti.ReasonStoreUnavailable {
+		level = slog.LevelError
+	}
+	cause := ""
+	if refusal.Cause != nil {
+		cause = lti.Excerpt(refusal.Cause.Error())
+	}
+	s.log.LogAttrs(ctx, level, "notice refused", slog.String("reason", string(refusal.Reason)), slog.String("registration", refusal.Metadata["registration"]),
+		slog.String("message", refusal.Message), slog.String("cause", cause))
 }
 
 // pageNonce returns the CSP nonce for the page of a refusal: none where the nonce itself was refused.

@@ -40,7 +40,7 @@ type ToolKeys interface {
 	KeySet() (document []byte, lifetime time.Duration)
 }
 
-// Config configures a Server. All fields are required but Now.
+// Config configures a Server. All fields are required but Metrics and Now.
 type Config struct {
 	Registry *platform.Registry
 	Launches *launch.Validator
@@ -50,6 +50,7 @@ type Config struct {
 	Rosters  Rosters
 	ToolKeys ToolKeys
 	Logger   *slog.Logger
+	Metrics  *Metrics         // nil: nothing is counted
 	Now      func() time.Time // nil: time.Now
 }
 
@@ -74,7 +75,7 @@ func New(config Config) (*Server, error) {
 const (
 	maxStreams     = 256       // concurrent, on one connection
 	maxHeaderList  = 16 << 10  // bytes
-	maxMessage     = 256 << 10 // bytes received; an id_token has at most 128 KiB
+	maxMessage     = 264 << 10 // bytes received: a body of notices has at most 256 KiB, an id_token 128 KiB
 	maxSend        = 4 << 20   // bytes
 	handshake      = 5 * time.Second
 	keepaliveTime  = 2 * time.Minute

@@ -15,10 +15,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/ltisidecar/ltisidecar/jose"
+	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
 	"github.com/ltisidecar/ltisidecar/platform"
@@ -43,6 +45,7 @@ type Config struct {
 	Listen        ListenConfig         `yaml:"listen"`
 	DataDir       string               `yaml:"data_dir"`
 	Keys          KeysConfig           `yaml:"keys"`
+	PlatformKeys  PlatformKeysConfig   `yaml:"platform_keys"`
 	Nonce         NonceConfig          `yaml:"nonce"`
 	Outbound      OutboundConfig       `yaml:"outbound"`
 	Log           LogConfig            `yaml:"log"`
@@ -50,20 +53,28 @@ type Config struct {
 	Registry      *platform.Registry   `yaml:"-"`
 	AllowCIDRs    []netip.Prefix       `yaml:"-"`
 	CAPEM         []byte               `yaml:"-"`
+	StaleIfError  time.Duration        `yaml:"-"`
 	LogLevel      slog.Level           `yaml:"-"`
 	Warnings      []string             `yaml:"-"` // for the operator, with their place in the file
 }
 
 // ListenConfig says where the sidecar listens.
 type ListenConfig struct {
-	Socket string `yaml:"socket"`
-	TCP    string `yaml:"tcp"`
-	JWKS   string `yaml:"jwks"`
+	Socket  string `yaml:"socket"`
+	TCP     string `yaml:"tcp"`
+	JWKS    string `yaml:"jwks"`
+	Metrics string `yaml:"metrics"`
 }
 
 // KeysConfig says where the tool's keys are.
 type KeysConfig struct {
 	Directory string `yaml:"directory"`
+}
+
+// PlatformKeysConfig says how long platforms' keys serve while they cannot be fetched.
+type PlatformKeysConfig struct {
+	StaleIfError string `yaml:"stale_if_error"`
+	WarmStart    *bool  `yaml:"warm_start"`
 }
 
 // NonceConfig chooses the memory of redeemed nonces.
@@ -103,6 +114,14 @@ type RegistrationConfig struct {
 	Dialect            string   `yaml:"dialect"`
 	DeploymentClaim    *bool    `yaml:"deployment_claim"`
 	SubjectNamespace   string   `yaml:"subject_namespace"`
+
+	LTI11 []LTI11Config `yaml:"lti11"`
+}
+
+// LTI11Config is a consumer key of LTI 1.1 with the file that holds its secret.
+type LTI11Config struct {
+	ConsumerKey string `yaml:"consumer_key"`
+	SecretFile  string `yaml:"secret_file"`
 }
 
 // LoadConfig reads and checks a configuration file. Its error lists every problem with file, line, column and fix.
@@ -213,6 +232,12 @@ func (c *configCheck) run(base string) {
 	}
 	c.checkLoopback("listen.tcp", config.Listen.TCP)
 	c.checkLoopback("listen.jwks", config.Listen.JWKS)
+	if address := config.Listen.Metrics; address != "" {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			c.wrong("listen.metrics", "%q is not an address: write 127.0.0.1:9582, or :9582 for every interface", address)
+		}
+	}
+	c.checkPlatformKeys()
 	switch config.Nonce.Store {
 	case "":
 		config.Nonce.Store = "badger"
@@ -226,7 +251,7 @@ func (c *configCheck) run(base string) {
 		}
 	}
 	c.checkOutbound()
-	c.checkRegistrations()
+	c.checkRegistrations(base)
 }
 
 // checkLoopback holds a TCP address to loopback: there is no encryption and no caller identity on it.
@@ -244,6 +269,17 @@ func (c *configCheck) checkLoopback(key, address string) {
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		c.wrong(key, "%q is not a loopback address; use 127.0.0.1 or [::1]: anyone who reaches it can act as the tool", address)
+	}
+}
+
+func (c *configCheck) checkPlatformKeys() {
+	c.config.StaleIfError = keystore.DefaultStaleIfError
+	if text := c.config.PlatformKeys.StaleIfError; text != "" {
+		stale, err := time.ParseDuration(text)
+		if err != nil || stale < 0 || stale > keystore.DefaultStaleIfError {
+			c.wrong("platform_keys.stale_if_error", "%q is not a time from 0s to 24h: write 12h, or 0s to turn it off", text)
+		}
+		c.config.StaleIfError = stale
 	}
 }
 
@@ -269,7 +305,7 @@ func (c *configCheck) checkOutbound() {
 	}
 }
 
-func (c *configCheck) checkRegistrations() {
+func (c *configCheck) checkRegistrations(base string) {
 	if len(c.config.Registrations) == 0 {
 		c.doubt("registrations", "there are none, so no platform can launch the tool")
 	}
@@ -284,6 +320,7 @@ func (c *configCheck) checkRegistrations() {
 		default:
 			c.wrong(key+"anonymous", "%q is none of reject, accept", r.Anonymous)
 		}
+		registration.LTI11 = c.readLTI11(key, base, r.LTI11)
 		for _, problem := range registration.Check(c.config.Dev, jose.Algorithms()) {
 			if problem.Warning {
 				c.doubt(key+problem.Field, "%s", problem.Message)
@@ -298,6 +335,27 @@ func (c *configCheck) checkRegistrations() {
 		c.wrong("registrations", "%v", err)
 	}
 	c.config.Registry = registry
+}
+
+// readLTI11 reads the secrets of LTI 1.1 from their files.
+func (c *configCheck) readLTI11(key, base string, configs []LTI11Config) []platform.LTI11Key {
+	var keys []platform.LTI11Key
+	for i, config := range configs {
+		read := platform.LTI11Key{ConsumerKey: config.ConsumerKey}
+		if path := config.SecretFile; path != "" {
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(base, path)
+			}
+			secret, err := keystore.ReadSecretFile(path)
+			if err != nil {
+				c.wrong(fmt.Sprintf("%slti11[%d].secret_file", key, i), "%v", err)
+				continue
+			}
+			read.Secret = platform.NewSecret(secret)
+		}
+		keys = append(keys, read)
+	}
+	return keys
 }
 
 func (r *RegistrationConfig) registration() platform.Registration {
@@ -321,7 +379,11 @@ func (r *RegistrationConfig) registration() platform.Registration {
 		SubjectNamespace:    r.SubjectNamespace,
 	}
 	for _, name := range r.MessageTypes {
-		registration.MessageTypes = append(registration.MessageTypes, lti.MessageType(name))
+		message, ok := lti.ParseMessageType(name)
+		if !ok {
+			message = lti.MessageType(name) // which Check refuses
+		}
+		registration.MessageTypes = append(registration.MessageTypes, message)
 	}
 	return registration
 }

@@ -32,6 +32,27 @@ const (
 	MessageType_MESSAGE_TYPE_UNSPECIFIED MessageType = 0
 	// LtiResourceLinkRequest: a user opens a link of a course.
 	MessageType_MESSAGE_TYPE_RESOURCE_LINK MessageType = 1
+	// LtiDeepLinkingRequest: an author picks content of the tool (Deep Linking 2.0). The launch has deep_linking.
+	MessageType_MESSAGE_TYPE_DEEP_LINKING MessageType = 2
+	// LtiSubmissionReviewRequest: a user looks at somebody's submission from the grade book (Submission Review 1.0). The
+	// launch has for_user, and grades with a line item.
+	MessageType_MESSAGE_TYPE_SUBMISSION_REVIEW MessageType = 3
+	// DataPrivacyLaunchRequest, also written LtiDataPrivacyLaunchRequest: an administrator handles the data of one user,
+	// outside any course. The launch has for_user, and neither context nor resource_link.
+	MessageType_MESSAGE_TYPE_DATA_PRIVACY MessageType = 4
+	// LtiStartProctoring: the user is to be proctored before an assessment begins (Proctoring Services 1.0). The launch
+	// has proctoring and a user; answer with BuildStartAssessment.
+	MessageType_MESSAGE_TYPE_START_PROCTORING MessageType = 5
+	// LtiEndAssessment: a proctored assessment has ended. The launch has proctoring.
+	MessageType_MESSAGE_TYPE_END_ASSESSMENT MessageType = 6
+	// LtiAssetProcessorSettingsRequest: an author sets up an asset processor for an activity. The launch has activity and
+	// context.
+	MessageType_MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS MessageType = 7
+	// LtiReportReviewRequest: a user looks at the report on one submitted asset. The launch has activity, submission,
+	// asset_id, asset_report_type and for_user.
+	MessageType_MESSAGE_TYPE_REPORT_REVIEW MessageType = 8
+	// LtiEulaRequest: the user is to accept the tool's terms. The launch has eula_service and no resource_link.
+	MessageType_MESSAGE_TYPE_EULA MessageType = 9
 )
 
 // Enum value maps for MessageType.
@@ -39,10 +60,26 @@ var (
 	MessageType_name = map[int32]string{
 		0: "MESSAGE_TYPE_UNSPECIFIED",
 		1: "MESSAGE_TYPE_RESOURCE_LINK",
+		2: "MESSAGE_TYPE_DEEP_LINKING",
+		3: "MESSAGE_TYPE_SUBMISSION_REVIEW",
+		4: "MESSAGE_TYPE_DATA_PRIVACY",
+		5: "MESSAGE_TYPE_START_PROCTORING",
+		6: "MESSAGE_TYPE_END_ASSESSMENT",
+		7: "MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS",
+		8: "MESSAGE_TYPE_REPORT_REVIEW",
+		9: "MESSAGE_TYPE_EULA",
 	}
 	MessageType_value = map[string]int32{
-		"MESSAGE_TYPE_UNSPECIFIED":   0,
-		"MESSAGE_TYPE_RESOURCE_LINK": 1,
+		"MESSAGE_TYPE_UNSPECIFIED":              0,
+		"MESSAGE_TYPE_RESOURCE_LINK":            1,
+		"MESSAGE_TYPE_DEEP_LINKING":             2,
+		"MESSAGE_TYPE_SUBMISSION_REVIEW":        3,
+		"MESSAGE_TYPE_DATA_PRIVACY":             4,
+		"MESSAGE_TYPE_START_PROCTORING":         5,
+		"MESSAGE_TYPE_END_ASSESSMENT":           6,
+		"MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS": 7,
+		"MESSAGE_TYPE_REPORT_REVIEW":            8,
+		"MESSAGE_TYPE_EULA":                     9,
 	}
 )
 
@@ -146,7 +183,8 @@ type Launch struct {
 	ClientId string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	// Deployment id.
 	DeploymentId string `protobuf:"bytes,6,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
-	// Target link URI: where the user wants to go. It lies on an origin of a launch URI or of target_origins.
+	// Target link URI: where the user wants to go. It lies on an origin of a launch URI or of target_origins. Empty only
+	// in messages other than a resource link's, where the platform may leave it out.
 	TargetLinkUri string `protobuf:"bytes,7,opt,name=target_link_uri,json=targetLinkUri,proto3" json:"target_link_uri,omitempty"`
 	// Message type, typed.
 	MessageType MessageType `protobuf:"varint,8,opt,name=message_type,json=messageType,proto3,enum=ltisidecar.v1.MessageType" json:"message_type,omitempty"`
@@ -160,7 +198,7 @@ type Launch struct {
 	RoleSummary *RoleSummary `protobuf:"bytes,12,opt,name=role_summary,json=roleSummary,proto3" json:"role_summary,omitempty"`
 	// Context (course) of the launch; unset where none came.
 	Context *Context `protobuf:"bytes,13,opt,name=context,proto3" json:"context,omitempty"`
-	// Resource link that was opened.
+	// Resource link that was opened; unset where the message has none, as in deep linking.
 	ResourceLink *ResourceLink `protobuf:"bytes,14,opt,name=resource_link,json=resourceLink,proto3" json:"resource_link,omitempty"`
 	// Custom parameters. Values that were not strings are given as JSON text.
 	Custom map[string]string `protobuf:"bytes,15,rep,name=custom,proto3" json:"custom,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -182,8 +220,35 @@ type Launch struct {
 	LaunchTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=launch_time,json=launchTime,proto3" json:"launch_time,omitempty"`
 	// Ids of users whom this user mentors (role_scope_mentor); only where the user has the Mentor context role.
 	MentoredUserIds []string `protobuf:"bytes,24,rep,name=mentored_user_ids,json=mentoredUserIds,proto3" json:"mentored_user_ids,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Deep linking settings; only in a deep linking launch.
+	DeepLinking *DeepLinkingSettings `protobuf:"bytes,25,opt,name=deep_linking,json=deepLinking,proto3" json:"deep_linking,omitempty"`
+	// User whom the message is about, who is not the one who launched; unset where none came.
+	ForUser *ForUser `protobuf:"bytes,26,opt,name=for_user,json=forUser,proto3" json:"for_user,omitempty"`
+	// Proctoring: what LtiStartProctoring and LtiEndAssessment carry; unset in other launches.
+	Proctoring *Proctoring `protobuf:"bytes,27,opt,name=proctoring,proto3" json:"proctoring,omitempty"`
+	// Activity that an asset processor belongs to; unset where none came.
+	Activity *Activity `protobuf:"bytes,28,opt,name=activity,proto3" json:"activity,omitempty"`
+	// Submission that the message is about; unset where none came.
+	Submission *Submission `protobuf:"bytes,29,opt,name=submission,proto3" json:"submission,omitempty"`
+	// Id of the asset that the message is about; empty where none came.
+	AssetId string `protobuf:"bytes,30,opt,name=asset_id,json=assetId,proto3" json:"asset_id,omitempty"`
+	// Type of the report that the message is about, as the tool named it when it sent the report; empty where none came.
+	AssetReportType string `protobuf:"bytes,31,opt,name=asset_report_type,json=assetReportType,proto3" json:"asset_report_type,omitempty"`
+	// Asset service: the files of a submission; unset where the platform offers none.
+	AssetService *AssetService `protobuf:"bytes,32,opt,name=asset_service,json=assetService,proto3" json:"asset_service,omitempty"`
+	// Asset report service: where reports on assets go; unset where the platform offers none.
+	AssetReportService *AssetReportService `protobuf:"bytes,33,opt,name=asset_report_service,json=assetReportService,proto3" json:"asset_report_service,omitempty"`
+	// EULA service: where accepted terms are recorded; unset where the platform offers none.
+	EulaService *EulaService `protobuf:"bytes,34,opt,name=eula_service,json=eulaService,proto3" json:"eula_service,omitempty"`
+	// Notice service of the platform (Platform Notification Service 1.0); unset where the platform offers none.
+	NoticeService *NoticeService `protobuf:"bytes,35,opt,name=notice_service,json=noticeService,proto3" json:"notice_service,omitempty"`
+	// Migration: who and what this was in LTI 1.1; unset where none came, or where its signature is wrong.
+	Migration *Migration `protobuf:"bytes,36,opt,name=migration,proto3" json:"migration,omitempty"`
+	// User id of LTI 1.1 from the claim lti11_legacy_user_id, which is not part of the migration claim; empty where none
+	// came.
+	Lti11LegacyUserId string `protobuf:"bytes,37,opt,name=lti11_legacy_user_id,json=lti11LegacyUserId,proto3" json:"lti11_legacy_user_id,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Launch) Reset() {
@@ -382,6 +447,97 @@ func (x *Launch) GetMentoredUserIds() []string {
 		return x.MentoredUserIds
 	}
 	return nil
+}
+
+func (x *Launch) GetDeepLinking() *DeepLinkingSettings {
+	if x != nil {
+		return x.DeepLinking
+	}
+	return nil
+}
+
+func (x *Launch) GetForUser() *ForUser {
+	if x != nil {
+		return x.ForUser
+	}
+	return nil
+}
+
+func (x *Launch) GetProctoring() *Proctoring {
+	if x != nil {
+		return x.Proctoring
+	}
+	return nil
+}
+
+func (x *Launch) GetActivity() *Activity {
+	if x != nil {
+		return x.Activity
+	}
+	return nil
+}
+
+func (x *Launch) GetSubmission() *Submission {
+	if x != nil {
+		return x.Submission
+	}
+	return nil
+}
+
+func (x *Launch) GetAssetId() string {
+	if x != nil {
+		return x.AssetId
+	}
+	return ""
+}
+
+func (x *Launch) GetAssetReportType() string {
+	if x != nil {
+		return x.AssetReportType
+	}
+	return ""
+}
+
+func (x *Launch) GetAssetService() *AssetService {
+	if x != nil {
+		return x.AssetService
+	}
+	return nil
+}
+
+func (x *Launch) GetAssetReportService() *AssetReportService {
+	if x != nil {
+		return x.AssetReportService
+	}
+	return nil
+}
+
+func (x *Launch) GetEulaService() *EulaService {
+	if x != nil {
+		return x.EulaService
+	}
+	return nil
+}
+
+func (x *Launch) GetNoticeService() *NoticeService {
+	if x != nil {
+		return x.NoticeService
+	}
+	return nil
+}
+
+func (x *Launch) GetMigration() *Migration {
+	if x != nil {
+		return x.Migration
+	}
+	return nil
+}
+
+func (x *Launch) GetLti11LegacyUserId() string {
+	if x != nil {
+		return x.Lti11LegacyUserId
+	}
+	return ""
 }
 
 // User is the person who launched. Only key, or issuer with id, identifies a person; never the e-mail address.
@@ -1009,7 +1165,7 @@ var File_ltisidecar_v1_launch_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_launch_proto_rawDesc = "" +
 	"\n" +
-	"\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\"\xca\t\n" +
+	"\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\"ltisidecar/v1/launch_message.proto\"\xba\x0f\n" +
 	"\x06Launch\x12\x1b\n" +
 	"\tlaunch_id\x18\x01 \x01(\tR\blaunchId\x12!\n" +
 	"\flaunch_token\x18\x02 \x01(\tR\vlaunchToken\x12\"\n" +
@@ -1037,7 +1193,24 @@ const file_ltisidecar_v1_launch_proto_rawDesc = "" +
 	"claimsJson\x12;\n" +
 	"\vlaunch_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"launchTime\x12*\n" +
-	"\x11mentored_user_ids\x18\x18 \x03(\tR\x0fmentoredUserIds\x1a9\n" +
+	"\x11mentored_user_ids\x18\x18 \x03(\tR\x0fmentoredUserIds\x12E\n" +
+	"\fdeep_linking\x18\x19 \x01(\v2\".ltisidecar.v1.DeepLinkingSettingsR\vdeepLinking\x121\n" +
+	"\bfor_user\x18\x1a \x01(\v2\x16.ltisidecar.v1.ForUserR\aforUser\x129\n" +
+	"\n" +
+	"proctoring\x18\x1b \x01(\v2\x19.ltisidecar.v1.ProctoringR\n" +
+	"proctoring\x123\n" +
+	"\bactivity\x18\x1c \x01(\v2\x17.ltisidecar.v1.ActivityR\bactivity\x129\n" +
+	"\n" +
+	"submission\x18\x1d \x01(\v2\x19.ltisidecar.v1.SubmissionR\n" +
+	"submission\x12\x19\n" +
+	"\basset_id\x18\x1e \x01(\tR\aassetId\x12*\n" +
+	"\x11asset_report_type\x18\x1f \x01(\tR\x0fassetReportType\x12@\n" +
+	"\rasset_service\x18  \x01(\v2\x1b.ltisidecar.v1.AssetServiceR\fassetService\x12S\n" +
+	"\x14asset_report_service\x18! \x01(\v2!.ltisidecar.v1.AssetReportServiceR\x12assetReportService\x12=\n" +
+	"\feula_service\x18\" \x01(\v2\x1a.ltisidecar.v1.EulaServiceR\veulaService\x12C\n" +
+	"\x0enotice_service\x18# \x01(\v2\x1c.ltisidecar.v1.NoticeServiceR\rnoticeService\x126\n" +
+	"\tmigration\x18$ \x01(\v2\x18.ltisidecar.v1.MigrationR\tmigration\x12/\n" +
+	"\x14lti11_legacy_user_id\x18% \x01(\tR\x11lti11LegacyUserId\x1a9\n" +
 	"\vCustomEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc4\x01\n" +
@@ -1092,10 +1265,18 @@ const file_ltisidecar_v1_launch_proto_rawDesc = "" +
 	"\x03Lis\x12)\n" +
 	"\x10person_sourcedid\x18\x01 \x01(\tR\x0fpersonSourcedid\x12:\n" +
 	"\x19course_offering_sourcedid\x18\x02 \x01(\tR\x17courseOfferingSourcedid\x128\n" +
-	"\x18course_section_sourcedid\x18\x03 \x01(\tR\x16courseSectionSourcedid*K\n" +
+	"\x18course_section_sourcedid\x18\x03 \x01(\tR\x16courseSectionSourcedid*\xd3\x02\n" +
 	"\vMessageType\x12\x1c\n" +
 	"\x18MESSAGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
-	"\x1aMESSAGE_TYPE_RESOURCE_LINK\x10\x01*\x9b\x01\n" +
+	"\x1aMESSAGE_TYPE_RESOURCE_LINK\x10\x01\x12\x1d\n" +
+	"\x19MESSAGE_TYPE_DEEP_LINKING\x10\x02\x12\"\n" +
+	"\x1eMESSAGE_TYPE_SUBMISSION_REVIEW\x10\x03\x12\x1d\n" +
+	"\x19MESSAGE_TYPE_DATA_PRIVACY\x10\x04\x12!\n" +
+	"\x1dMESSAGE_TYPE_START_PROCTORING\x10\x05\x12\x1f\n" +
+	"\x1bMESSAGE_TYPE_END_ASSESSMENT\x10\x06\x12)\n" +
+	"%MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS\x10\a\x12\x1e\n" +
+	"\x1aMESSAGE_TYPE_REPORT_REVIEW\x10\b\x12\x15\n" +
+	"\x11MESSAGE_TYPE_EULA\x10\t*\x9b\x01\n" +
 	"\x0eBrowserBinding\x12\x1f\n" +
 	"\x1bBROWSER_BINDING_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16BROWSER_BINDING_COOKIE\x10\x01\x12&\n" +
@@ -1131,6 +1312,16 @@ var file_ltisidecar_v1_launch_proto_goTypes = []any{
 	(*GradeEndpoint)(nil),         // 11: ltisidecar.v1.GradeEndpoint
 	(*MembershipEndpoint)(nil),    // 12: ltisidecar.v1.MembershipEndpoint
 	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*DeepLinkingSettings)(nil),   // 14: ltisidecar.v1.DeepLinkingSettings
+	(*ForUser)(nil),               // 15: ltisidecar.v1.ForUser
+	(*Proctoring)(nil),            // 16: ltisidecar.v1.Proctoring
+	(*Activity)(nil),              // 17: ltisidecar.v1.Activity
+	(*Submission)(nil),            // 18: ltisidecar.v1.Submission
+	(*AssetService)(nil),          // 19: ltisidecar.v1.AssetService
+	(*AssetReportService)(nil),    // 20: ltisidecar.v1.AssetReportService
+	(*EulaService)(nil),           // 21: ltisidecar.v1.EulaService
+	(*NoticeService)(nil),         // 22: ltisidecar.v1.NoticeService
+	(*Migration)(nil),             // 23: ltisidecar.v1.Migration
 }
 var file_ltisidecar_v1_launch_proto_depIdxs = []int32{
 	0,  // 0: ltisidecar.v1.Launch.message_type:type_name -> ltisidecar.v1.MessageType
@@ -1146,11 +1337,21 @@ var file_ltisidecar_v1_launch_proto_depIdxs = []int32{
 	12, // 10: ltisidecar.v1.Launch.memberships:type_name -> ltisidecar.v1.MembershipEndpoint
 	1,  // 11: ltisidecar.v1.Launch.browser_binding:type_name -> ltisidecar.v1.BrowserBinding
 	13, // 12: ltisidecar.v1.Launch.launch_time:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	14, // 13: ltisidecar.v1.Launch.deep_linking:type_name -> ltisidecar.v1.DeepLinkingSettings
+	15, // 14: ltisidecar.v1.Launch.for_user:type_name -> ltisidecar.v1.ForUser
+	16, // 15: ltisidecar.v1.Launch.proctoring:type_name -> ltisidecar.v1.Proctoring
+	17, // 16: ltisidecar.v1.Launch.activity:type_name -> ltisidecar.v1.Activity
+	18, // 17: ltisidecar.v1.Launch.submission:type_name -> ltisidecar.v1.Submission
+	19, // 18: ltisidecar.v1.Launch.asset_service:type_name -> ltisidecar.v1.AssetService
+	20, // 19: ltisidecar.v1.Launch.asset_report_service:type_name -> ltisidecar.v1.AssetReportService
+	21, // 20: ltisidecar.v1.Launch.eula_service:type_name -> ltisidecar.v1.EulaService
+	22, // 21: ltisidecar.v1.Launch.notice_service:type_name -> ltisidecar.v1.NoticeService
+	23, // 22: ltisidecar.v1.Launch.migration:type_name -> ltisidecar.v1.Migration
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_launch_proto_init() }
@@ -1159,6 +1360,7 @@ func file_ltisidecar_v1_launch_proto_init() {
 		return
 	}
 	file_ltisidecar_v1_endpoint_proto_init()
+	file_ltisidecar_v1_launch_message_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -436,11 +436,326 @@ func (x *CheckLaunchTokenResponse) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// BuildStartAssessmentRequest names the launch that asked for proctoring.
+type BuildStartAssessmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Proctoring token of the launch, as issued to this caller. Required; at most 192 KiB. It can be used again until it
+	// expires, 8 hours after the launch, then LAUNCH_TOKEN_EXPIRED; any other text is LAUNCH_TOKEN_INVALID.
+	ProctoringToken string `protobuf:"bytes,1,opt,name=proctoring_token,json=proctoringToken,proto3" json:"proctoring_token,omitempty"`
+	// End assessment return: ask the platform to launch the tool with LtiEndAssessment when the assessment is over.
+	EndAssessmentReturn bool `protobuf:"varint,2,opt,name=end_assessment_return,json=endAssessmentReturn,proto3" json:"end_assessment_return,omitempty"`
+	// Verified user: what the tool found out about who sits there, for the platform to compare; unset for nothing. Each
+	// text has at most 1,024 bytes.
+	VerifiedUser *VerifiedUser `protobuf:"bytes,3,opt,name=verified_user,json=verifiedUser,proto3" json:"verified_user,omitempty"`
+	// Nonce of the tool's own Content-Security-Policy, put on the reply's script; empty for none. As in BrowserRequest.
+	CspNonce      string `protobuf:"bytes,4,opt,name=csp_nonce,json=cspNonce,proto3" json:"csp_nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildStartAssessmentRequest) Reset() {
+	*x = BuildStartAssessmentRequest{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildStartAssessmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildStartAssessmentRequest) ProtoMessage() {}
+
+func (x *BuildStartAssessmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildStartAssessmentRequest.ProtoReflect.Descriptor instead.
+func (*BuildStartAssessmentRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BuildStartAssessmentRequest) GetProctoringToken() string {
+	if x != nil {
+		return x.ProctoringToken
+	}
+	return ""
+}
+
+func (x *BuildStartAssessmentRequest) GetEndAssessmentReturn() bool {
+	if x != nil {
+		return x.EndAssessmentReturn
+	}
+	return false
+}
+
+func (x *BuildStartAssessmentRequest) GetVerifiedUser() *VerifiedUser {
+	if x != nil {
+		return x.VerifiedUser
+	}
+	return nil
+}
+
+func (x *BuildStartAssessmentRequest) GetCspNonce() string {
+	if x != nil {
+		return x.CspNonce
+	}
+	return ""
+}
+
+// VerifiedUser is what a proctoring tool found out about the user. Empty texts are not sent.
+type VerifiedUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name.
+	GivenName string `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
+	// Middle name.
+	MiddleName string `protobuf:"bytes,2,opt,name=middle_name,json=middleName,proto3" json:"middle_name,omitempty"`
+	// Family name.
+	FamilyName string `protobuf:"bytes,3,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
+	// Full name.
+	FullName string `protobuf:"bytes,4,opt,name=full_name,json=fullName,proto3" json:"full_name,omitempty"`
+	// Picture URL.
+	Picture       string `protobuf:"bytes,5,opt,name=picture,proto3" json:"picture,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifiedUser) Reset() {
+	*x = VerifiedUser{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifiedUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifiedUser) ProtoMessage() {}
+
+func (x *VerifiedUser) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifiedUser.ProtoReflect.Descriptor instead.
+func (*VerifiedUser) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *VerifiedUser) GetGivenName() string {
+	if x != nil {
+		return x.GivenName
+	}
+	return ""
+}
+
+func (x *VerifiedUser) GetMiddleName() string {
+	if x != nil {
+		return x.MiddleName
+	}
+	return ""
+}
+
+func (x *VerifiedUser) GetFamilyName() string {
+	if x != nil {
+		return x.FamilyName
+	}
+	return ""
+}
+
+func (x *VerifiedUser) GetFullName() string {
+	if x != nil {
+		return x.FullName
+	}
+	return ""
+}
+
+func (x *VerifiedUser) GetPicture() string {
+	if x != nil {
+		return x.Picture
+	}
+	return ""
+}
+
+// BuildStartAssessmentResponse is the signed message and the page that sends it.
+type BuildStartAssessmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reply to send to the browser: a page that posts the message to the platform by itself.
+	Reply *BrowserReply `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	// Start assessment URI that the page posts to, for logs and tests.
+	StartAssessmentUri string `protobuf:"bytes,2,opt,name=start_assessment_uri,json=startAssessmentUri,proto3" json:"start_assessment_uri,omitempty"`
+	// Message as a compact JWS, for tests. The reply carries it in the form field JWT.
+	Jwt           string `protobuf:"bytes,3,opt,name=jwt,proto3" json:"jwt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildStartAssessmentResponse) Reset() {
+	*x = BuildStartAssessmentResponse{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildStartAssessmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildStartAssessmentResponse) ProtoMessage() {}
+
+func (x *BuildStartAssessmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildStartAssessmentResponse.ProtoReflect.Descriptor instead.
+func (*BuildStartAssessmentResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BuildStartAssessmentResponse) GetReply() *BrowserReply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *BuildStartAssessmentResponse) GetStartAssessmentUri() string {
+	if x != nil {
+		return x.StartAssessmentUri
+	}
+	return ""
+}
+
+func (x *BuildStartAssessmentResponse) GetJwt() string {
+	if x != nil {
+		return x.Jwt
+	}
+	return ""
+}
+
+// ValidateNoticesRequest relays the body of a request to the tool's notice handler.
+type ValidateNoticesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Body as the platform posted it, `{"notices": [{"jwt": "..."}]}`. Required; at most 256 KiB and 100 notices.
+	// Anything wrong in it is answered with PERMISSION_DENIED, because anybody can post to the handler.
+	Body          []byte `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateNoticesRequest) Reset() {
+	*x = ValidateNoticesRequest{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateNoticesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateNoticesRequest) ProtoMessage() {}
+
+func (x *ValidateNoticesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateNoticesRequest.ProtoReflect.Descriptor instead.
+func (*ValidateNoticesRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ValidateNoticesRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// ValidateNoticesResponse has one result for each notice of the body, in its order.
+type ValidateNoticesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results. Answer the platform with 200 where none is a refusal that passes (JWKS_UNREACHABLE and the like), else with
+	// 503, so that a platform that tries again can.
+	Results       []*NoticeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateNoticesResponse) Reset() {
+	*x = ValidateNoticesResponse{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateNoticesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateNoticesResponse) ProtoMessage() {}
+
+func (x *ValidateNoticesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateNoticesResponse.ProtoReflect.Descriptor instead.
+func (*ValidateNoticesResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ValidateNoticesResponse) GetResults() []*NoticeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 var File_ltisidecar_v1_launch_service_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_launch_service_proto_rawDesc = "" +
 	"\n" +
-	"\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a\x1altisidecar/v1/launch.proto\"\x95\x01\n" +
+	"\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a\x1altisidecar/v1/launch.proto\x1a\x1altisidecar/v1/notice.proto\"\x95\x01\n" +
 	"\x17BuildAuthRequestRequest\x127\n" +
 	"\abrowser\x18\x01 \x01(\v2\x1d.ltisidecar.v1.BrowserRequestR\abrowser\x12\x1d\n" +
 	"\n" +
@@ -468,11 +783,35 @@ const file_ltisidecar_v1_launch_service_proto_rawDesc = "" +
 	"\x18CheckLaunchTokenResponse\x12-\n" +
 	"\x06launch\x18\x01 \x01(\v2\x15.ltisidecar.v1.LaunchR\x06launch\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime2\xb8\x02\n" +
+	"expireTime\"\xdb\x01\n" +
+	"\x1bBuildStartAssessmentRequest\x12)\n" +
+	"\x10proctoring_token\x18\x01 \x01(\tR\x0fproctoringToken\x122\n" +
+	"\x15end_assessment_return\x18\x02 \x01(\bR\x13endAssessmentReturn\x12@\n" +
+	"\rverified_user\x18\x03 \x01(\v2\x1b.ltisidecar.v1.VerifiedUserR\fverifiedUser\x12\x1b\n" +
+	"\tcsp_nonce\x18\x04 \x01(\tR\bcspNonce\"\xa6\x01\n" +
+	"\fVerifiedUser\x12\x1d\n" +
+	"\n" +
+	"given_name\x18\x01 \x01(\tR\tgivenName\x12\x1f\n" +
+	"\vmiddle_name\x18\x02 \x01(\tR\n" +
+	"middleName\x12\x1f\n" +
+	"\vfamily_name\x18\x03 \x01(\tR\n" +
+	"familyName\x12\x1b\n" +
+	"\tfull_name\x18\x04 \x01(\tR\bfullName\x12\x18\n" +
+	"\apicture\x18\x05 \x01(\tR\apicture\"\x95\x01\n" +
+	"\x1cBuildStartAssessmentResponse\x121\n" +
+	"\x05reply\x18\x01 \x01(\v2\x1b.ltisidecar.v1.BrowserReplyR\x05reply\x120\n" +
+	"\x14start_assessment_uri\x18\x02 \x01(\tR\x12startAssessmentUri\x12\x10\n" +
+	"\x03jwt\x18\x03 \x01(\tR\x03jwt\",\n" +
+	"\x16ValidateNoticesRequest\x12\x12\n" +
+	"\x04body\x18\x01 \x01(\fR\x04body\"P\n" +
+	"\x17ValidateNoticesResponse\x125\n" +
+	"\aresults\x18\x01 \x03(\v2\x1b.ltisidecar.v1.NoticeResultR\aresults2\x8b\x04\n" +
 	"\rLaunchService\x12c\n" +
 	"\x10BuildAuthRequest\x12&.ltisidecar.v1.BuildAuthRequestRequest\x1a'.ltisidecar.v1.BuildAuthRequestResponse\x12]\n" +
 	"\x0eValidateLaunch\x12$.ltisidecar.v1.ValidateLaunchRequest\x1a%.ltisidecar.v1.ValidateLaunchResponse\x12c\n" +
-	"\x10CheckLaunchToken\x12&.ltisidecar.v1.CheckLaunchTokenRequest\x1a'.ltisidecar.v1.CheckLaunchTokenResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
+	"\x10CheckLaunchToken\x12&.ltisidecar.v1.CheckLaunchTokenRequest\x1a'.ltisidecar.v1.CheckLaunchTokenResponse\x12o\n" +
+	"\x14BuildStartAssessment\x12*.ltisidecar.v1.BuildStartAssessmentRequest\x1a+.ltisidecar.v1.BuildStartAssessmentResponse\x12`\n" +
+	"\x0fValidateNotices\x12%.ltisidecar.v1.ValidateNoticesRequest\x1a&.ltisidecar.v1.ValidateNoticesResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
 	file_ltisidecar_v1_launch_service_proto_rawDescOnce sync.Once
@@ -486,43 +825,56 @@ func file_ltisidecar_v1_launch_service_proto_rawDescGZIP() []byte {
 	return file_ltisidecar_v1_launch_service_proto_rawDescData
 }
 
-var file_ltisidecar_v1_launch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_ltisidecar_v1_launch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_ltisidecar_v1_launch_service_proto_goTypes = []any{
-	(*BuildAuthRequestRequest)(nil),  // 0: ltisidecar.v1.BuildAuthRequestRequest
-	(*BuildAuthRequestResponse)(nil), // 1: ltisidecar.v1.BuildAuthRequestResponse
-	(*ValidateLaunchRequest)(nil),    // 2: ltisidecar.v1.ValidateLaunchRequest
-	(*ValidateLaunchResponse)(nil),   // 3: ltisidecar.v1.ValidateLaunchResponse
-	(*CheckLaunchTokenRequest)(nil),  // 4: ltisidecar.v1.CheckLaunchTokenRequest
-	(*CheckLaunchTokenResponse)(nil), // 5: ltisidecar.v1.CheckLaunchTokenResponse
-	(*BrowserRequest)(nil),           // 6: ltisidecar.v1.BrowserRequest
-	(*BrowserReply)(nil),             // 7: ltisidecar.v1.BrowserReply
-	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
-	(MessageType)(0),                 // 9: ltisidecar.v1.MessageType
-	(*Launch)(nil),                   // 10: ltisidecar.v1.Launch
-	(*Header)(nil),                   // 11: ltisidecar.v1.Header
+	(*BuildAuthRequestRequest)(nil),      // 0: ltisidecar.v1.BuildAuthRequestRequest
+	(*BuildAuthRequestResponse)(nil),     // 1: ltisidecar.v1.BuildAuthRequestResponse
+	(*ValidateLaunchRequest)(nil),        // 2: ltisidecar.v1.ValidateLaunchRequest
+	(*ValidateLaunchResponse)(nil),       // 3: ltisidecar.v1.ValidateLaunchResponse
+	(*CheckLaunchTokenRequest)(nil),      // 4: ltisidecar.v1.CheckLaunchTokenRequest
+	(*CheckLaunchTokenResponse)(nil),     // 5: ltisidecar.v1.CheckLaunchTokenResponse
+	(*BuildStartAssessmentRequest)(nil),  // 6: ltisidecar.v1.BuildStartAssessmentRequest
+	(*VerifiedUser)(nil),                 // 7: ltisidecar.v1.VerifiedUser
+	(*BuildStartAssessmentResponse)(nil), // 8: ltisidecar.v1.BuildStartAssessmentResponse
+	(*ValidateNoticesRequest)(nil),       // 9: ltisidecar.v1.ValidateNoticesRequest
+	(*ValidateNoticesResponse)(nil),      // 10: ltisidecar.v1.ValidateNoticesResponse
+	(*BrowserRequest)(nil),               // 11: ltisidecar.v1.BrowserRequest
+	(*BrowserReply)(nil),                 // 12: ltisidecar.v1.BrowserReply
+	(*timestamppb.Timestamp)(nil),        // 13: google.protobuf.Timestamp
+	(MessageType)(0),                     // 14: ltisidecar.v1.MessageType
+	(*Launch)(nil),                       // 15: ltisidecar.v1.Launch
+	(*Header)(nil),                       // 16: ltisidecar.v1.Header
+	(*NoticeResult)(nil),                 // 17: ltisidecar.v1.NoticeResult
 }
 var file_ltisidecar_v1_launch_service_proto_depIdxs = []int32{
-	6,  // 0: ltisidecar.v1.BuildAuthRequestRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
-	7,  // 1: ltisidecar.v1.BuildAuthRequestResponse.reply:type_name -> ltisidecar.v1.BrowserReply
-	8,  // 2: ltisidecar.v1.BuildAuthRequestResponse.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 3: ltisidecar.v1.ValidateLaunchRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
-	9,  // 4: ltisidecar.v1.ValidateLaunchRequest.accept_message_types:type_name -> ltisidecar.v1.MessageType
-	10, // 5: ltisidecar.v1.ValidateLaunchResponse.launch:type_name -> ltisidecar.v1.Launch
-	7,  // 6: ltisidecar.v1.ValidateLaunchResponse.browser_step:type_name -> ltisidecar.v1.BrowserReply
-	11, // 7: ltisidecar.v1.ValidateLaunchResponse.headers:type_name -> ltisidecar.v1.Header
-	10, // 8: ltisidecar.v1.CheckLaunchTokenResponse.launch:type_name -> ltisidecar.v1.Launch
-	8,  // 9: ltisidecar.v1.CheckLaunchTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 10: ltisidecar.v1.LaunchService.BuildAuthRequest:input_type -> ltisidecar.v1.BuildAuthRequestRequest
-	2,  // 11: ltisidecar.v1.LaunchService.ValidateLaunch:input_type -> ltisidecar.v1.ValidateLaunchRequest
-	4,  // 12: ltisidecar.v1.LaunchService.CheckLaunchToken:input_type -> ltisidecar.v1.CheckLaunchTokenRequest
-	1,  // 13: ltisidecar.v1.LaunchService.BuildAuthRequest:output_type -> ltisidecar.v1.BuildAuthRequestResponse
-	3,  // 14: ltisidecar.v1.LaunchService.ValidateLaunch:output_type -> ltisidecar.v1.ValidateLaunchResponse
-	5,  // 15: ltisidecar.v1.LaunchService.CheckLaunchToken:output_type -> ltisidecar.v1.CheckLaunchTokenResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 0: ltisidecar.v1.BuildAuthRequestRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
+	12, // 1: ltisidecar.v1.BuildAuthRequestResponse.reply:type_name -> ltisidecar.v1.BrowserReply
+	13, // 2: ltisidecar.v1.BuildAuthRequestResponse.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 3: ltisidecar.v1.ValidateLaunchRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
+	14, // 4: ltisidecar.v1.ValidateLaunchRequest.accept_message_types:type_name -> ltisidecar.v1.MessageType
+	15, // 5: ltisidecar.v1.ValidateLaunchResponse.launch:type_name -> ltisidecar.v1.Launch
+	12, // 6: ltisidecar.v1.ValidateLaunchResponse.browser_step:type_name -> ltisidecar.v1.BrowserReply
+	16, // 7: ltisidecar.v1.ValidateLaunchResponse.headers:type_name -> ltisidecar.v1.Header
+	15, // 8: ltisidecar.v1.CheckLaunchTokenResponse.launch:type_name -> ltisidecar.v1.Launch
+	13, // 9: ltisidecar.v1.CheckLaunchTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	7,  // 10: ltisidecar.v1.BuildStartAssessmentRequest.verified_user:type_name -> ltisidecar.v1.VerifiedUser
+	12, // 11: ltisidecar.v1.BuildStartAssessmentResponse.reply:type_name -> ltisidecar.v1.BrowserReply
+	17, // 12: ltisidecar.v1.ValidateNoticesResponse.results:type_name -> ltisidecar.v1.NoticeResult
+	0,  // 13: ltisidecar.v1.LaunchService.BuildAuthRequest:input_type -> ltisidecar.v1.BuildAuthRequestRequest
+	2,  // 14: ltisidecar.v1.LaunchService.ValidateLaunch:input_type -> ltisidecar.v1.ValidateLaunchRequest
+	4,  // 15: ltisidecar.v1.LaunchService.CheckLaunchToken:input_type -> ltisidecar.v1.CheckLaunchTokenRequest
+	6,  // 16: ltisidecar.v1.LaunchService.BuildStartAssessment:input_type -> ltisidecar.v1.BuildStartAssessmentRequest
+	9,  // 17: ltisidecar.v1.LaunchService.ValidateNotices:input_type -> ltisidecar.v1.ValidateNoticesRequest
+	1,  // 18: ltisidecar.v1.LaunchService.BuildAuthRequest:output_type -> ltisidecar.v1.BuildAuthRequestResponse
+	3,  // 19: ltisidecar.v1.LaunchService.ValidateLaunch:output_type -> ltisidecar.v1.ValidateLaunchResponse
+	5,  // 20: ltisidecar.v1.LaunchService.CheckLaunchToken:output_type -> ltisidecar.v1.CheckLaunchTokenResponse
+	8,  // 21: ltisidecar.v1.LaunchService.BuildStartAssessment:output_type -> ltisidecar.v1.BuildStartAssessmentResponse
+	10, // 22: ltisidecar.v1.LaunchService.ValidateNotices:output_type -> ltisidecar.v1.ValidateNoticesResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_launch_service_proto_init() }
@@ -532,6 +884,7 @@ func file_ltisidecar_v1_launch_service_proto_init() {
 	}
 	file_ltisidecar_v1_browser_proto_init()
 	file_ltisidecar_v1_launch_proto_init()
+	file_ltisidecar_v1_notice_proto_init()
 	file_ltisidecar_v1_launch_service_proto_msgTypes[3].OneofWrappers = []any{
 		(*ValidateLaunchResponse_Launch)(nil),
 		(*ValidateLaunchResponse_BrowserStep)(nil),
@@ -542,7 +895,7 @@ func file_ltisidecar_v1_launch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltisidecar_v1_launch_service_proto_rawDesc), len(file_ltisidecar_v1_launch_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

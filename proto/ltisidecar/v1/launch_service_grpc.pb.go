@@ -21,9 +21,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LaunchService_BuildAuthRequest_FullMethodName = "/ltisidecar.v1.LaunchService/BuildAuthRequest"
-	LaunchService_ValidateLaunch_FullMethodName   = "/ltisidecar.v1.LaunchService/ValidateLaunch"
-	LaunchService_CheckLaunchToken_FullMethodName = "/ltisidecar.v1.LaunchService/CheckLaunchToken"
+	LaunchService_BuildAuthRequest_FullMethodName     = "/ltisidecar.v1.LaunchService/BuildAuthRequest"
+	LaunchService_ValidateLaunch_FullMethodName       = "/ltisidecar.v1.LaunchService/ValidateLaunch"
+	LaunchService_CheckLaunchToken_FullMethodName     = "/ltisidecar.v1.LaunchService/CheckLaunchToken"
+	LaunchService_BuildStartAssessment_FullMethodName = "/ltisidecar.v1.LaunchService/BuildStartAssessment"
+	LaunchService_ValidateNotices_FullMethodName      = "/ltisidecar.v1.LaunchService/ValidateNotices"
 )
 
 // LaunchServiceClient is the client API for LaunchService service.
@@ -43,6 +45,14 @@ type LaunchServiceClient interface {
 	// CheckLaunchToken opens a launch token that ValidateLaunch or an earlier CheckLaunchToken issued to this caller.
 	// It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
 	CheckLaunchToken(ctx context.Context, in *CheckLaunchTokenRequest, opts ...grpc.CallOption) (*CheckLaunchTokenResponse, error)
+	// BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+	// the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+	// proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+	BuildStartAssessment(ctx context.Context, in *BuildStartAssessmentRequest, opts ...grpc.CallOption) (*BuildStartAssessmentResponse, error)
+	// ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+	// Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+	// accepted then counts as a duplicate. An error status means that none was checked.
+	ValidateNotices(ctx context.Context, in *ValidateNoticesRequest, opts ...grpc.CallOption) (*ValidateNoticesResponse, error)
 }
 
 type launchServiceClient struct {
@@ -83,6 +93,26 @@ func (c *launchServiceClient) CheckLaunchToken(ctx context.Context, in *CheckLau
 	return out, nil
 }
 
+func (c *launchServiceClient) BuildStartAssessment(ctx context.Context, in *BuildStartAssessmentRequest, opts ...grpc.CallOption) (*BuildStartAssessmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BuildStartAssessmentResponse)
+	err := c.cc.Invoke(ctx, LaunchService_BuildStartAssessment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *launchServiceClient) ValidateNotices(ctx context.Context, in *ValidateNoticesRequest, opts ...grpc.CallOption) (*ValidateNoticesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ValidateNoticesResponse)
+	err := c.cc.Invoke(ctx, LaunchService_ValidateNotices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LaunchServiceServer is the server API for LaunchService service.
 // All implementations must embed UnimplementedLaunchServiceServer
 // for forward compatibility.
@@ -100,6 +130,14 @@ type LaunchServiceServer interface {
 	// CheckLaunchToken opens a launch token that ValidateLaunch or an earlier CheckLaunchToken issued to this caller.
 	// It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
 	CheckLaunchToken(context.Context, *CheckLaunchTokenRequest) (*CheckLaunchTokenResponse, error)
+	// BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+	// the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+	// proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+	BuildStartAssessment(context.Context, *BuildStartAssessmentRequest) (*BuildStartAssessmentResponse, error)
+	// ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+	// Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+	// accepted then counts as a duplicate. An error status means that none was checked.
+	ValidateNotices(context.Context, *ValidateNoticesRequest) (*ValidateNoticesResponse, error)
 	mustEmbedUnimplementedLaunchServiceServer()
 }
 
@@ -118,6 +156,12 @@ func (UnimplementedLaunchServiceServer) ValidateLaunch(context.Context, *Validat
 }
 func (UnimplementedLaunchServiceServer) CheckLaunchToken(context.Context, *CheckLaunchTokenRequest) (*CheckLaunchTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckLaunchToken not implemented")
+}
+func (UnimplementedLaunchServiceServer) BuildStartAssessment(context.Context, *BuildStartAssessmentRequest) (*BuildStartAssessmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BuildStartAssessment not implemented")
+}
+func (UnimplementedLaunchServiceServer) ValidateNotices(context.Context, *ValidateNoticesRequest) (*ValidateNoticesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ValidateNotices not implemented")
 }
 func (UnimplementedLaunchServiceServer) mustEmbedUnimplementedLaunchServiceServer() {}
 func (UnimplementedLaunchServiceServer) testEmbeddedByValue()                       {}
@@ -194,6 +238,42 @@ func _LaunchService_CheckLaunchToken_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LaunchService_BuildStartAssessment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BuildStartAssessmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LaunchServiceServer).BuildStartAssessment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LaunchService_BuildStartAssessment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LaunchServiceServer).BuildStartAssessment(ctx, req.(*BuildStartAssessmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LaunchService_ValidateNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ValidateNoticesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LaunchServiceServer).ValidateNotices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LaunchService_ValidateNotices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LaunchServiceServer).ValidateNotices(ctx, req.(*ValidateNoticesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LaunchService_ServiceDesc is the grpc.ServiceDesc for LaunchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -212,6 +292,14 @@ var LaunchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckLaunchToken",
 			Handler:    _LaunchService_CheckLaunchToken_Handler,
+		},
+		{
+			MethodName: "BuildStartAssessment",
+			Handler:    _LaunchService_BuildStartAssessment_Handler,
+		},
+		{
+			MethodName: "ValidateNotices",
+			Handler:    _LaunchService_ValidateNotices_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

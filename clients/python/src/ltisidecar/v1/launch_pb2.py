@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ltisidecar.v1 import endpoint_pb2 as ltisidecar_dot_v1_dot_endpoint__pb2
+from ltisidecar.v1 import launch_message_pb2 as ltisidecar_dot_v1_dot_launch__message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\"\x9e\x07\n\x06Launch\x12\x11\n\tlaunch_id\x18\x01 \x01(\t\x12\x14\n\x0claunch_token\x18\x02 \x01(\t\x12\x14\n\x0cregistration\x18\x03 \x01(\t\x12\x0e\n\x06issuer\x18\x04 \x01(\t\x12\x11\n\tclient_id\x18\x05 \x01(\t\x12\x15\n\rdeployment_id\x18\x06 \x01(\t\x12\x17\n\x0ftarget_link_uri\x18\x07 \x01(\t\x12\x30\n\x0cmessage_type\x18\x08 \x01(\x0e\x32\x1a.ltisidecar.v1.MessageType\x12\x19\n\x11message_type_name\x18\t \x01(\t\x12!\n\x04user\x18\n \x01(\x0b\x32\x13.ltisidecar.v1.User\x12\r\n\x05roles\x18\x0b \x03(\t\x12\x30\n\x0crole_summary\x18\x0c \x01(\x0b\x32\x1a.ltisidecar.v1.RoleSummary\x12\'\n\x07\x63ontext\x18\r \x01(\x0b\x32\x16.ltisidecar.v1.Context\x12\x32\n\rresource_link\x18\x0e \x01(\x0b\x32\x1b.ltisidecar.v1.ResourceLink\x12\x31\n\x06\x63ustom\x18\x0f \x03(\x0b\x32!.ltisidecar.v1.Launch.CustomEntry\x12>\n\x13launch_presentation\x18\x10 \x01(\x0b\x32!.ltisidecar.v1.LaunchPresentation\x12\x32\n\rtool_platform\x18\x11 \x01(\x0b\x32\x1b.ltisidecar.v1.ToolPlatform\x12\x1f\n\x03lis\x18\x12 \x01(\x0b\x32\x12.ltisidecar.v1.Lis\x12,\n\x06grades\x18\x13 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x36\n\x0bmemberships\x18\x14 \x01(\x0b\x32!.ltisidecar.v1.MembershipEndpoint\x12\x36\n\x0f\x62rowser_binding\x18\x15 \x01(\x0e\x32\x1d.ltisidecar.v1.BrowserBinding\x12\x13\n\x0b\x63laims_json\x18\x16 \x01(\t\x12/\n\x0blaunch_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11mentored_user_ids\x18\x18 \x03(\t\x1a-\n\x0b\x43ustomEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x86\x01\n\x04User\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ngiven_name\x18\x04 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\x0f\n\x07picture\x18\x07 \x01(\t\x12\x0e\n\x06locale\x18\x08 \x01(\t\"\xc4\x01\n\x0bRoleSummary\x12\x0f\n\x07learner\x18\x01 \x01(\x08\x12\x12\n\ninstructor\x18\x02 \x01(\x08\x12\x19\n\x11\x63ontent_developer\x18\x03 \x01(\x08\x12\x0e\n\x06mentor\x18\x04 \x01(\x08\x12\x15\n\radministrator\x18\x05 \x01(\x08\x12\x1a\n\x12teaching_assistant\x18\x06 \x01(\x08\x12\x1f\n\x17\x61\x64ministrator_elsewhere\x18\x07 \x01(\x08\x12\x11\n\ttest_user\x18\x08 \x01(\x08\"O\n\x07\x43ontext\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05types\x18\x05 \x03(\t\"K\n\x0cResourceLink\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"p\n\x12LaunchPresentation\x12\x17\n\x0f\x64ocument_target\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x12\n\nreturn_uri\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\"\x91\x01\n\x0cToolPlatform\x12\x0c\n\x04guid\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1b\n\x13product_family_code\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12\x15\n\rcontact_email\x18\x07 \x01(\t\"d\n\x03Lis\x12\x18\n\x10person_sourcedid\x18\x01 \x01(\t\x12!\n\x19\x63ourse_offering_sourcedid\x18\x02 \x01(\t\x12 \n\x18\x63ourse_section_sourcedid\x18\x03 \x01(\t*K\n\x0bMessageType\x12\x1c\n\x18MESSAGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aMESSAGE_TYPE_RESOURCE_LINK\x10\x01*\x9b\x01\n\x0e\x42rowserBinding\x12\x1f\n\x1b\x42ROWSER_BINDING_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42ROWSER_BINDING_COOKIE\x10\x01\x12&\n\"BROWSER_BINDING_PARTITIONED_COOKIE\x10\x02\x12$\n BROWSER_BINDING_PLATFORM_STORAGE\x10\x03\x42\x43ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\"ltisidecar/v1/launch_message.proto\"\xe0\x0b\n\x06Launch\x12\x11\n\tlaunch_id\x18\x01 \x01(\t\x12\x14\n\x0claunch_token\x18\x02 \x01(\t\x12\x14\n\x0cregistration\x18\x03 \x01(\t\x12\x0e\n\x06issuer\x18\x04 \x01(\t\x12\x11\n\tclient_id\x18\x05 \x01(\t\x12\x15\n\rdeployment_id\x18\x06 \x01(\t\x12\x17\n\x0ftarget_link_uri\x18\x07 \x01(\t\x12\x30\n\x0cmessage_type\x18\x08 \x01(\x0e\x32\x1a.ltisidecar.v1.MessageType\x12\x19\n\x11message_type_name\x18\t \x01(\t\x12!\n\x04user\x18\n \x01(\x0b\x32\x13.ltisidecar.v1.User\x12\r\n\x05roles\x18\x0b \x03(\t\x12\x30\n\x0crole_summary\x18\x0c \x01(\x0b\x32\x1a.ltisidecar.v1.RoleSummary\x12\'\n\x07\x63ontext\x18\r \x01(\x0b\x32\x16.ltisidecar.v1.Context\x12\x32\n\rresource_link\x18\x0e \x01(\x0b\x32\x1b.ltisidecar.v1.ResourceLink\x12\x31\n\x06\x63ustom\x18\x0f \x03(\x0b\x32!.ltisidecar.v1.Launch.CustomEntry\x12>\n\x13launch_presentation\x18\x10 \x01(\x0b\x32!.ltisidecar.v1.LaunchPresentation\x12\x32\n\rtool_platform\x18\x11 \x01(\x0b\x32\x1b.ltisidecar.v1.ToolPlatform\x12\x1f\n\x03lis\x18\x12 \x01(\x0b\x32\x12.ltisidecar.v1.Lis\x12,\n\x06grades\x18\x13 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x36\n\x0bmemberships\x18\x14 \x01(\x0b\x32!.ltisidecar.v1.MembershipEndpoint\x12\x36\n\x0f\x62rowser_binding\x18\x15 \x01(\x0e\x32\x1d.ltisidecar.v1.BrowserBinding\x12\x13\n\x0b\x63laims_json\x18\x16 \x01(\t\x12/\n\x0blaunch_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11mentored_user_ids\x18\x18 \x03(\t\x12\x38\n\x0c\x64\x65\x65p_linking\x18\x19 \x01(\x0b\x32\".ltisidecar.v1.DeepLinkingSettings\x12(\n\x08\x66or_user\x18\x1a \x01(\x0b\x32\x16.ltisidecar.v1.ForUser\x12-\n\nproctoring\x18\x1b \x01(\x0b\x32\x19.ltisidecar.v1.Proctoring\x12)\n\x08\x61\x63tivity\x18\x1c \x01(\x0b\x32\x17.ltisidecar.v1.Activity\x12-\n\nsubmission\x18\x1d \x01(\x0b\x32\x19.ltisidecar.v1.Submission\x12\x10\n\x08\x61sset_id\x18\x1e \x01(\t\x12\x19\n\x11\x61sset_report_type\x18\x1f \x01(\t\x12\x32\n\rasset_service\x18  \x01(\x0b\x32\x1b.ltisidecar.v1.AssetService\x12?\n\x14\x61sset_report_service\x18! \x01(\x0b\x32!.ltisidecar.v1.AssetReportService\x12\x30\n\x0c\x65ula_service\x18\" \x01(\x0b\x32\x1a.ltisidecar.v1.EulaService\x12\x34\n\x0enotice_service\x18# \x01(\x0b\x32\x1c.ltisidecar.v1.NoticeService\x12+\n\tmigration\x18$ \x01(\x0b\x32\x18.ltisidecar.v1.Migration\x12\x1c\n\x14lti11_legacy_user_id\x18% \x01(\t\x1a-\n\x0b\x43ustomEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x86\x01\n\x04User\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ngiven_name\x18\x04 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\x0f\n\x07picture\x18\x07 \x01(\t\x12\x0e\n\x06locale\x18\x08 \x01(\t\"\xc4\x01\n\x0bRoleSummary\x12\x0f\n\x07learner\x18\x01 \x01(\x08\x12\x12\n\ninstructor\x18\x02 \x01(\x08\x12\x19\n\x11\x63ontent_developer\x18\x03 \x01(\x08\x12\x0e\n\x06mentor\x18\x04 \x01(\x08\x12\x15\n\radministrator\x18\x05 \x01(\x08\x12\x1a\n\x12teaching_assistant\x18\x06 \x01(\x08\x12\x1f\n\x17\x61\x64ministrator_elsewhere\x18\x07 \x01(\x08\x12\x11\n\ttest_user\x18\x08 \x01(\x08\"O\n\x07\x43ontext\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05types\x18\x05 \x03(\t\"K\n\x0cResourceLink\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"p\n\x12LaunchPresentation\x12\x17\n\x0f\x64ocument_target\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x12\n\nreturn_uri\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\"\x91\x01\n\x0cToolPlatform\x12\x0c\n\x04guid\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1b\n\x13product_family_code\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12\x15\n\rcontact_email\x18\x07 \x01(\t\"d\n\x03Lis\x12\x18\n\x10person_sourcedid\x18\x01 \x01(\t\x12!\n\x19\x63ourse_offering_sourcedid\x18\x02 \x01(\t\x12 \n\x18\x63ourse_section_sourcedid\x18\x03 \x01(\t*\xd3\x02\n\x0bMessageType\x12\x1c\n\x18MESSAGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aMESSAGE_TYPE_RESOURCE_LINK\x10\x01\x12\x1d\n\x19MESSAGE_TYPE_DEEP_LINKING\x10\x02\x12\"\n\x1eMESSAGE_TYPE_SUBMISSION_REVIEW\x10\x03\x12\x1d\n\x19MESSAGE_TYPE_DATA_PRIVACY\x10\x04\x12!\n\x1dMESSAGE_TYPE_START_PROCTORING\x10\x05\x12\x1f\n\x1bMESSAGE_TYPE_END_ASSESSMENT\x10\x06\x12)\n%MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS\x10\x07\x12\x1e\n\x1aMESSAGE_TYPE_REPORT_REVIEW\x10\x08\x12\x15\n\x11MESSAGE_TYPE_EULA\x10\t*\x9b\x01\n\x0e\x42rowserBinding\x12\x1f\n\x1b\x42ROWSER_BINDING_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42ROWSER_BINDING_COOKIE\x10\x01\x12&\n\"BROWSER_BINDING_PARTITIONED_COOKIE\x10\x02\x12$\n BROWSER_BINDING_PLATFORM_STORAGE\x10\x03\x42\x43ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1'
   _globals['_LAUNCH_CUSTOMENTRY']._loaded_options = None
   _globals['_LAUNCH_CUSTOMENTRY']._serialized_options = b'8\001'
-  _globals['_MESSAGETYPE']._serialized_start=1895
-  _globals['_MESSAGETYPE']._serialized_end=1970
-  _globals['_BROWSERBINDING']._serialized_start=1973
-  _globals['_BROWSERBINDING']._serialized_end=2128
-  _globals['_LAUNCH']._serialized_start=109
-  _globals['_LAUNCH']._serialized_end=1035
-  _globals['_LAUNCH_CUSTOMENTRY']._serialized_start=990
-  _globals['_LAUNCH_CUSTOMENTRY']._serialized_end=1035
-  _globals['_USER']._serialized_start=1038
-  _globals['_USER']._serialized_end=1172
-  _globals['_ROLESUMMARY']._serialized_start=1175
-  _globals['_ROLESUMMARY']._serialized_end=1371
-  _globals['_CONTEXT']._serialized_start=1373
-  _globals['_CONTEXT']._serialized_end=1452
-  _globals['_RESOURCELINK']._serialized_start=1454
-  _globals['_RESOURCELINK']._serialized_end=1529
-  _globals['_LAUNCHPRESENTATION']._serialized_start=1531
-  _globals['_LAUNCHPRESENTATION']._serialized_end=1643
-  _globals['_TOOLPLATFORM']._serialized_start=1646
-  _globals['_TOOLPLATFORM']._serialized_end=1791
-  _globals['_LIS']._serialized_start=1793
-  _globals['_LIS']._serialized_end=1893
+  _globals['_MESSAGETYPE']._serialized_start=2510
+  _globals['_MESSAGETYPE']._serialized_end=2849
+  _globals['_BROWSERBINDING']._serialized_start=2852
+  _globals['_BROWSERBINDING']._serialized_end=3007
+  _globals['_LAUNCH']._serialized_start=145
+  _globals['_LAUNCH']._serialized_end=1649
+  _globals['_LAUNCH_CUSTOMENTRY']._serialized_start=1604
+  _globals['_LAUNCH_CUSTOMENTRY']._serialized_end=1649
+  _globals['_USER']._serialized_start=1652
+  _globals['_USER']._serialized_end=1786
+  _globals['_ROLESUMMARY']._serialized_start=1789
+  _globals['_ROLESUMMARY']._serialized_end=1985
+  _globals['_CONTEXT']._serialized_start=1987
+  _globals['_CONTEXT']._serialized_end=2066
+  _globals['_RESOURCELINK']._serialized_start=2068
+  _globals['_RESOURCELINK']._serialized_end=2143
+  _globals['_LAUNCHPRESENTATION']._serialized_start=2145
+  _globals['_LAUNCHPRESENTATION']._serialized_end=2257
+  _globals['_TOOLPLATFORM']._serialized_start=2260
+  _globals['_TOOLPLATFORM']._serialized_end=2405
+  _globals['_LIS']._serialized_start=2407
+  _globals['_LIS']._serialized_end=2507
 # @@protoc_insertion_point(module_scope)

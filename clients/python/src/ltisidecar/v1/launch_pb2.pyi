@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ltisidecar.v1 import endpoint_pb2 as _endpoint_pb2
+from ltisidecar.v1 import launch_message_pb2 as _launch_message_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -14,6 +15,14 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MESSAGE_TYPE_UNSPECIFIED: _ClassVar[MessageType]
     MESSAGE_TYPE_RESOURCE_LINK: _ClassVar[MessageType]
+    MESSAGE_TYPE_DEEP_LINKING: _ClassVar[MessageType]
+    MESSAGE_TYPE_SUBMISSION_REVIEW: _ClassVar[MessageType]
+    MESSAGE_TYPE_DATA_PRIVACY: _ClassVar[MessageType]
+    MESSAGE_TYPE_START_PROCTORING: _ClassVar[MessageType]
+    MESSAGE_TYPE_END_ASSESSMENT: _ClassVar[MessageType]
+    MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS: _ClassVar[MessageType]
+    MESSAGE_TYPE_REPORT_REVIEW: _ClassVar[MessageType]
+    MESSAGE_TYPE_EULA: _ClassVar[MessageType]
 
 class BrowserBinding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -23,13 +32,21 @@ class BrowserBinding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BROWSER_BINDING_PLATFORM_STORAGE: _ClassVar[BrowserBinding]
 MESSAGE_TYPE_UNSPECIFIED: MessageType
 MESSAGE_TYPE_RESOURCE_LINK: MessageType
+MESSAGE_TYPE_DEEP_LINKING: MessageType
+MESSAGE_TYPE_SUBMISSION_REVIEW: MessageType
+MESSAGE_TYPE_DATA_PRIVACY: MessageType
+MESSAGE_TYPE_START_PROCTORING: MessageType
+MESSAGE_TYPE_END_ASSESSMENT: MessageType
+MESSAGE_TYPE_ASSET_PROCESSOR_SETTINGS: MessageType
+MESSAGE_TYPE_REPORT_REVIEW: MessageType
+MESSAGE_TYPE_EULA: MessageType
 BROWSER_BINDING_UNSPECIFIED: BrowserBinding
 BROWSER_BINDING_COOKIE: BrowserBinding
 BROWSER_BINDING_PARTITIONED_COOKIE: BrowserBinding
 BROWSER_BINDING_PLATFORM_STORAGE: BrowserBinding
 
 class Launch(_message.Message):
-    __slots__ = ("launch_id", "launch_token", "registration", "issuer", "client_id", "deployment_id", "target_link_uri", "message_type", "message_type_name", "user", "roles", "role_summary", "context", "resource_link", "custom", "launch_presentation", "tool_platform", "lis", "grades", "memberships", "browser_binding", "claims_json", "launch_time", "mentored_user_ids")
+    __slots__ = ("launch_id", "launch_token", "registration", "issuer", "client_id", "deployment_id", "target_link_uri", "message_type", "message_type_name", "user", "roles", "role_summary", "context", "resource_link", "custom", "launch_presentation", "tool_platform", "lis", "grades", "memberships", "browser_binding", "claims_json", "launch_time", "mentored_user_ids", "deep_linking", "for_user", "proctoring", "activity", "submission", "asset_id", "asset_report_type", "asset_service", "asset_report_service", "eula_service", "notice_service", "migration", "lti11_legacy_user_id")
     class CustomEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +78,19 @@ class Launch(_message.Message):
     CLAIMS_JSON_FIELD_NUMBER: _ClassVar[int]
     LAUNCH_TIME_FIELD_NUMBER: _ClassVar[int]
     MENTORED_USER_IDS_FIELD_NUMBER: _ClassVar[int]
+    DEEP_LINKING_FIELD_NUMBER: _ClassVar[int]
+    FOR_USER_FIELD_NUMBER: _ClassVar[int]
+    PROCTORING_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_FIELD_NUMBER: _ClassVar[int]
+    SUBMISSION_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSET_REPORT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_REPORT_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    EULA_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    MIGRATION_FIELD_NUMBER: _ClassVar[int]
+    LTI11_LEGACY_USER_ID_FIELD_NUMBER: _ClassVar[int]
     launch_id: str
     launch_token: str
     registration: str
@@ -85,7 +115,20 @@ class Launch(_message.Message):
     claims_json: str
     launch_time: _timestamp_pb2.Timestamp
     mentored_user_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, launch_id: _Optional[str] = ..., launch_token: _Optional[str] = ..., registration: _Optional[str] = ..., issuer: _Optional[str] = ..., client_id: _Optional[str] = ..., deployment_id: _Optional[str] = ..., target_link_uri: _Optional[str] = ..., message_type: _Optional[_Union[MessageType, str]] = ..., message_type_name: _Optional[str] = ..., user: _Optional[_Union[User, _Mapping]] = ..., roles: _Optional[_Iterable[str]] = ..., role_summary: _Optional[_Union[RoleSummary, _Mapping]] = ..., context: _Optional[_Union[Context, _Mapping]] = ..., resource_link: _Optional[_Union[ResourceLink, _Mapping]] = ..., custom: _Optional[_Mapping[str, str]] = ..., launch_presentation: _Optional[_Union[LaunchPresentation, _Mapping]] = ..., tool_platform: _Optional[_Union[ToolPlatform, _Mapping]] = ..., lis: _Optional[_Union[Lis, _Mapping]] = ..., grades: _Optional[_Union[_endpoint_pb2.GradeEndpoint, _Mapping]] = ..., memberships: _Optional[_Union[_endpoint_pb2.MembershipEndpoint, _Mapping]] = ..., browser_binding: _Optional[_Union[BrowserBinding, str]] = ..., claims_json: _Optional[str] = ..., launch_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., mentored_user_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    deep_linking: _launch_message_pb2.DeepLinkingSettings
+    for_user: _launch_message_pb2.ForUser
+    proctoring: _launch_message_pb2.Proctoring
+    activity: _launch_message_pb2.Activity
+    submission: _launch_message_pb2.Submission
+    asset_id: str
+    asset_report_type: str
+    asset_service: _launch_message_pb2.AssetService
+    asset_report_service: _launch_message_pb2.AssetReportService
+    eula_service: _launch_message_pb2.EulaService
+    notice_service: _launch_message_pb2.NoticeService
+    migration: _launch_message_pb2.Migration
+    lti11_legacy_user_id: str
+    def __init__(self, launch_id: _Optional[str] = ..., launch_token: _Optional[str] = ..., registration: _Optional[str] = ..., issuer: _Optional[str] = ..., client_id: _Optional[str] = ..., deployment_id: _Optional[str] = ..., target_link_uri: _Optional[str] = ..., message_type: _Optional[_Union[MessageType, str]] = ..., message_type_name: _Optional[str] = ..., user: _Optional[_Union[User, _Mapping]] = ..., roles: _Optional[_Iterable[str]] = ..., role_summary: _Optional[_Union[RoleSummary, _Mapping]] = ..., context: _Optional[_Union[Context, _Mapping]] = ..., resource_link: _Optional[_Union[ResourceLink, _Mapping]] = ..., custom: _Optional[_Mapping[str, str]] = ..., launch_presentation: _Optional[_Union[LaunchPresentation, _Mapping]] = ..., tool_platform: _Optional[_Union[ToolPlatform, _Mapping]] = ..., lis: _Optional[_Union[Lis, _Mapping]] = ..., grades: _Optional[_Union[_endpoint_pb2.GradeEndpoint, _Mapping]] = ..., memberships: _Optional[_Union[_endpoint_pb2.MembershipEndpoint, _Mapping]] = ..., browser_binding: _Optional[_Union[BrowserBinding, str]] = ..., claims_json: _Optional[str] = ..., launch_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., mentored_user_ids: _Optional[_Iterable[str]] = ..., deep_linking: _Optional[_Union[_launch_message_pb2.DeepLinkingSettings, _Mapping]] = ..., for_user: _Optional[_Union[_launch_message_pb2.ForUser, _Mapping]] = ..., proctoring: _Optional[_Union[_launch_message_pb2.Proctoring, _Mapping]] = ..., activity: _Optional[_Union[_launch_message_pb2.Activity, _Mapping]] = ..., submission: _Optional[_Union[_launch_message_pb2.Submission, _Mapping]] = ..., asset_id: _Optional[str] = ..., asset_report_type: _Optional[str] = ..., asset_service: _Optional[_Union[_launch_message_pb2.AssetService, _Mapping]] = ..., asset_report_service: _Optional[_Union[_launch_message_pb2.AssetReportService, _Mapping]] = ..., eula_service: _Optional[_Union[_launch_message_pb2.EulaService, _Mapping]] = ..., notice_service: _Optional[_Union[_launch_message_pb2.NoticeService, _Mapping]] = ..., migration: _Optional[_Union[_launch_message_pb2.Migration, _Mapping]] = ..., lti11_legacy_user_id: _Optional[str] = ...) -> None: ...
 
 class User(_message.Message):
     __slots__ = ("key", "id", "name", "given_name", "family_name", "email", "picture", "locale")

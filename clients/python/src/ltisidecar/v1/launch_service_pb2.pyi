@@ -2,6 +2,7 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ltisidecar.v1 import browser_pb2 as _browser_pb2
 from ltisidecar.v1 import launch_pb2 as _launch_pb2
+from ltisidecar.v1 import notice_pb2 as _notice_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -67,3 +68,51 @@ class CheckLaunchTokenResponse(_message.Message):
     launch: _launch_pb2.Launch
     expire_time: _timestamp_pb2.Timestamp
     def __init__(self, launch: _Optional[_Union[_launch_pb2.Launch, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class BuildStartAssessmentRequest(_message.Message):
+    __slots__ = ("proctoring_token", "end_assessment_return", "verified_user", "csp_nonce")
+    PROCTORING_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    END_ASSESSMENT_RETURN_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_USER_FIELD_NUMBER: _ClassVar[int]
+    CSP_NONCE_FIELD_NUMBER: _ClassVar[int]
+    proctoring_token: str
+    end_assessment_return: bool
+    verified_user: VerifiedUser
+    csp_nonce: str
+    def __init__(self, proctoring_token: _Optional[str] = ..., end_assessment_return: bool = ..., verified_user: _Optional[_Union[VerifiedUser, _Mapping]] = ..., csp_nonce: _Optional[str] = ...) -> None: ...
+
+class VerifiedUser(_message.Message):
+    __slots__ = ("given_name", "middle_name", "family_name", "full_name", "picture")
+    GIVEN_NAME_FIELD_NUMBER: _ClassVar[int]
+    MIDDLE_NAME_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_NAME_FIELD_NUMBER: _ClassVar[int]
+    FULL_NAME_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    given_name: str
+    middle_name: str
+    family_name: str
+    full_name: str
+    picture: str
+    def __init__(self, given_name: _Optional[str] = ..., middle_name: _Optional[str] = ..., family_name: _Optional[str] = ..., full_name: _Optional[str] = ..., picture: _Optional[str] = ...) -> None: ...
+
+class BuildStartAssessmentResponse(_message.Message):
+    __slots__ = ("reply", "start_assessment_uri", "jwt")
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    START_ASSESSMENT_URI_FIELD_NUMBER: _ClassVar[int]
+    JWT_FIELD_NUMBER: _ClassVar[int]
+    reply: _browser_pb2.BrowserReply
+    start_assessment_uri: str
+    jwt: str
+    def __init__(self, reply: _Optional[_Union[_browser_pb2.BrowserReply, _Mapping]] = ..., start_assessment_uri: _Optional[str] = ..., jwt: _Optional[str] = ...) -> None: ...
+
+class ValidateNoticesRequest(_message.Message):
+    __slots__ = ("body",)
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    body: bytes
+    def __init__(self, body: _Optional[bytes] = ...) -> None: ...
+
+class ValidateNoticesResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_notice_pb2.NoticeResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[_notice_pb2.NoticeResult, _Mapping]]] = ...) -> None: ...

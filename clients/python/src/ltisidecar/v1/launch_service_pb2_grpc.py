@@ -53,6 +53,16 @@ class LaunchServiceStub(object):
                 request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenRequest.SerializeToString,
                 response_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenResponse.FromString,
                 _registered_method=True)
+        self.BuildStartAssessment = channel.unary_unary(
+                '/ltisidecar.v1.LaunchService/BuildStartAssessment',
+                request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.FromString,
+                _registered_method=True)
+        self.ValidateNotices = channel.unary_unary(
+                '/ltisidecar.v1.LaunchService/ValidateNotices',
+                request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesResponse.FromString,
+                _registered_method=True)
 
 
 class LaunchServiceServicer(object):
@@ -85,6 +95,24 @@ class LaunchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BuildStartAssessment(self, request, context):
+        """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+        the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+        proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateNotices(self, request, context):
+        """ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+        Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+        accepted then counts as a duplicate. An error status means that none was checked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LaunchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -102,6 +130,16 @@ def add_LaunchServiceServicer_to_server(servicer, server):
                     servicer.CheckLaunchToken,
                     request_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenRequest.FromString,
                     response_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenResponse.SerializeToString,
+            ),
+            'BuildStartAssessment': grpc.unary_unary_rpc_method_handler(
+                    servicer.BuildStartAssessment,
+                    request_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.SerializeToString,
+            ),
+            'ValidateNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateNotices,
+                    request_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -188,6 +226,60 @@ class LaunchService(object):
             '/ltisidecar.v1.LaunchService/CheckLaunchToken',
             ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenRequest.SerializeToString,
             ltisidecar_dot_v1_dot_launch__service__pb2.CheckLaunchTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BuildStartAssessment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.LaunchService/BuildStartAssessment',
+            ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.LaunchService/ValidateNotices',
+            ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesResponse.FromString,
             options,
             channel_credentials,
             insecure,

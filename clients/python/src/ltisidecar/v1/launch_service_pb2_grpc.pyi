@@ -49,6 +49,24 @@ class LaunchServiceStub:
     It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
     """
 
+    BuildStartAssessment: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.BuildStartAssessmentRequest,
+        ltisidecar.v1.launch_service_pb2.BuildStartAssessmentResponse,
+    ]
+    """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+    the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+    proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+    """
+
+    ValidateNotices: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.ValidateNoticesRequest,
+        ltisidecar.v1.launch_service_pb2.ValidateNoticesResponse,
+    ]
+    """ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+    Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+    accepted then counts as a duplicate. An error status means that none was checked.
+    """
+
 class LaunchServiceAsyncStub:
     """LaunchService takes a browser through an LTI 1.3 launch: the OpenID Connect third-party login of the 1EdTech
     Security Framework 5.1 and the message checks of LTI Core 1.3. Errors carry a google.rpc.ErrorInfo (domain
@@ -77,6 +95,24 @@ class LaunchServiceAsyncStub:
     ]
     """CheckLaunchToken opens a launch token that ValidateLaunch or an earlier CheckLaunchToken issued to this caller.
     It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
+    """
+
+    BuildStartAssessment: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.BuildStartAssessmentRequest,
+        ltisidecar.v1.launch_service_pb2.BuildStartAssessmentResponse,
+    ]
+    """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+    the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+    proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+    """
+
+    ValidateNotices: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.ValidateNoticesRequest,
+        ltisidecar.v1.launch_service_pb2.ValidateNoticesResponse,
+    ]
+    """ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+    Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+    accepted then counts as a duplicate. An error status means that none was checked.
     """
 
 class LaunchServiceServicer(metaclass=abc.ABCMeta):
@@ -113,6 +149,28 @@ class LaunchServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[ltisidecar.v1.launch_service_pb2.CheckLaunchTokenResponse, collections.abc.Awaitable[ltisidecar.v1.launch_service_pb2.CheckLaunchTokenResponse]]:
         """CheckLaunchToken opens a launch token that ValidateLaunch or an earlier CheckLaunchToken issued to this caller.
         It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
+        """
+
+    @abc.abstractmethod
+    def BuildStartAssessment(
+        self,
+        request: ltisidecar.v1.launch_service_pb2.BuildStartAssessmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.launch_service_pb2.BuildStartAssessmentResponse, collections.abc.Awaitable[ltisidecar.v1.launch_service_pb2.BuildStartAssessmentResponse]]:
+        """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+        the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+        proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+        """
+
+    @abc.abstractmethod
+    def ValidateNotices(
+        self,
+        request: ltisidecar.v1.launch_service_pb2.ValidateNoticesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.launch_service_pb2.ValidateNoticesResponse, collections.abc.Awaitable[ltisidecar.v1.launch_service_pb2.ValidateNoticesResponse]]:
+        """ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+        Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+        accepted then counts as a duplicate. An error status means that none was checked.
         """
 
 def add_LaunchServiceServicer_to_server(servicer: LaunchServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -8,6 +8,18 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
+import {
+  Activity,
+  AssetReportService,
+  AssetService,
+  DeepLinkingSettings,
+  EulaService,
+  ForUser,
+  Migration,
+  NoticeService,
+  Proctoring,
+  Submission,
+} from "./launch_message.js";
 
 export const protobufPackage = "ltisidecar.v1";
 
@@ -19,6 +31,37 @@ export const MessageType = {
   UNSPECIFIED: 0,
   /** RESOURCE_LINK - LtiResourceLinkRequest: a user opens a link of a course. */
   RESOURCE_LINK: 1,
+  /** DEEP_LINKING - LtiDeepLinkingRequest: an author picks content of the tool (Deep Linking 2.0). The launch has deep_linking. */
+  DEEP_LINKING: 2,
+  /**
+   * SUBMISSION_REVIEW - LtiSubmissionReviewRequest: a user looks at somebody's submission from the grade book (Submission Review 1.0). The
+   * launch has for_user, and grades with a line item.
+   */
+  SUBMISSION_REVIEW: 3,
+  /**
+   * DATA_PRIVACY - DataPrivacyLaunchRequest, also written LtiDataPrivacyLaunchRequest: an administrator handles the data of one user,
+   * outside any course. The launch has for_user, and neither context nor resource_link.
+   */
+  DATA_PRIVACY: 4,
+  /**
+   * START_PROCTORING - LtiStartProctoring: the user is to be proctored before an assessment begins (Proctoring Services 1.0). The launch
+   * has proctoring and a user; answer with BuildStartAssessment.
+   */
+  START_PROCTORING: 5,
+  /** END_ASSESSMENT - LtiEndAssessment: a proctored assessment has ended. The launch has proctoring. */
+  END_ASSESSMENT: 6,
+  /**
+   * ASSET_PROCESSOR_SETTINGS - LtiAssetProcessorSettingsRequest: an author sets up an asset processor for an activity. The launch has activity and
+   * context.
+   */
+  ASSET_PROCESSOR_SETTINGS: 7,
+  /**
+   * REPORT_REVIEW - LtiReportReviewRequest: a user looks at the report on one submitted asset. The launch has activity, submission,
+   * asset_id, asset_report_type and for_user.
+   */
+  REPORT_REVIEW: 8,
+  /** EULA - LtiEulaRequest: the user is to accept the tool's terms. The launch has eula_service and no resource_link. */
+  EULA: 9,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -27,6 +70,14 @@ export type MessageType = typeof MessageType[keyof typeof MessageType];
 export namespace MessageType {
   export type UNSPECIFIED = typeof MessageType.UNSPECIFIED;
   export type RESOURCE_LINK = typeof MessageType.RESOURCE_LINK;
+  export type DEEP_LINKING = typeof MessageType.DEEP_LINKING;
+  export type SUBMISSION_REVIEW = typeof MessageType.SUBMISSION_REVIEW;
+  export type DATA_PRIVACY = typeof MessageType.DATA_PRIVACY;
+  export type START_PROCTORING = typeof MessageType.START_PROCTORING;
+  export type END_ASSESSMENT = typeof MessageType.END_ASSESSMENT;
+  export type ASSET_PROCESSOR_SETTINGS = typeof MessageType.ASSET_PROCESSOR_SETTINGS;
+  export type REPORT_REVIEW = typeof MessageType.REPORT_REVIEW;
+  export type EULA = typeof MessageType.EULA;
   export type UNRECOGNIZED = typeof MessageType.UNRECOGNIZED;
 }
 
@@ -70,7 +121,10 @@ export interface Launch {
   clientId: string;
   /** Deployment id. */
   deploymentId: string;
-  /** Target link URI: where the user wants to go. It lies on an origin of a launch URI or of target_origins. */
+  /**
+   * Target link URI: where the user wants to go. It lies on an origin of a launch URI or of target_origins. Empty only
+   * in messages other than a resource link's, where the platform may leave it out.
+   */
   targetLinkUri: string;
   /** Message type, typed. */
   messageType: MessageType;
@@ -90,7 +144,7 @@ export interface Launch {
   context:
     | Context
     | undefined;
-  /** Resource link that was opened. */
+  /** Resource link that was opened; unset where the message has none, as in deep linking. */
   resourceLink:
     | ResourceLink
     | undefined;
@@ -126,6 +180,55 @@ export interface Launch {
     | undefined;
   /** Ids of users whom this user mentors (role_scope_mentor); only where the user has the Mentor context role. */
   mentoredUserIds: string[];
+  /** Deep linking settings; only in a deep linking launch. */
+  deepLinking:
+    | DeepLinkingSettings
+    | undefined;
+  /** User whom the message is about, who is not the one who launched; unset where none came. */
+  forUser:
+    | ForUser
+    | undefined;
+  /** Proctoring: what LtiStartProctoring and LtiEndAssessment carry; unset in other launches. */
+  proctoring:
+    | Proctoring
+    | undefined;
+  /** Activity that an asset processor belongs to; unset where none came. */
+  activity:
+    | Activity
+    | undefined;
+  /** Submission that the message is about; unset where none came. */
+  submission:
+    | Submission
+    | undefined;
+  /** Id of the asset that the message is about; empty where none came. */
+  assetId: string;
+  /** Type of the report that the message is about, as the tool named it when it sent the report; empty where none came. */
+  assetReportType: string;
+  /** Asset service: the files of a submission; unset where the platform offers none. */
+  assetService:
+    | AssetService
+    | undefined;
+  /** Asset report service: where reports on assets go; unset where the platform offers none. */
+  assetReportService:
+    | AssetReportService
+    | undefined;
+  /** EULA service: where accepted terms are recorded; unset where the platform offers none. */
+  eulaService:
+    | EulaService
+    | undefined;
+  /** Notice service of the platform (Platform Notification Service 1.0); unset where the platform offers none. */
+  noticeService:
+    | NoticeService
+    | undefined;
+  /** Migration: who and what this was in LTI 1.1; unset where none came, or where its signature is wrong. */
+  migration:
+    | Migration
+    | undefined;
+  /**
+   * User id of LTI 1.1 from the claim lti11_legacy_user_id, which is not part of the migration claim; empty where none
+   * came.
+   */
+  lti11LegacyUserId: string;
 }
 
 export interface Launch_CustomEntry {
@@ -273,6 +376,19 @@ function createBaseLaunch(): Launch {
     claimsJson: "",
     launchTime: undefined,
     mentoredUserIds: [],
+    deepLinking: undefined,
+    forUser: undefined,
+    proctoring: undefined,
+    activity: undefined,
+    submission: undefined,
+    assetId: "",
+    assetReportType: "",
+    assetService: undefined,
+    assetReportService: undefined,
+    eulaService: undefined,
+    noticeService: undefined,
+    migration: undefined,
+    lti11LegacyUserId: "",
   };
 }
 
@@ -349,6 +465,45 @@ export const Launch: MessageFns<Launch> = {
     }
     for (const v of message.mentoredUserIds) {
       writer.uint32(194).string(v!);
+    }
+    if (message.deepLinking !== undefined) {
+      DeepLinkingSettings.encode(message.deepLinking, writer.uint32(202).fork()).join();
+    }
+    if (message.forUser !== undefined) {
+      ForUser.encode(message.forUser, writer.uint32(210).fork()).join();
+    }
+    if (message.proctoring !== undefined) {
+      Proctoring.encode(message.proctoring, writer.uint32(218).fork()).join();
+    }
+    if (message.activity !== undefined) {
+      Activity.encode(message.activity, writer.uint32(226).fork()).join();
+    }
+    if (message.submission !== undefined) {
+      Submission.encode(message.submission, writer.uint32(234).fork()).join();
+    }
+    if (message.assetId !== "") {
+      writer.uint32(242).string(message.assetId);
+    }
+    if (message.assetReportType !== "") {
+      writer.uint32(250).string(message.assetReportType);
+    }
+    if (message.assetService !== undefined) {
+      AssetService.encode(message.assetService, writer.uint32(258).fork()).join();
+    }
+    if (message.assetReportService !== undefined) {
+      AssetReportService.encode(message.assetReportService, writer.uint32(266).fork()).join();
+    }
+    if (message.eulaService !== undefined) {
+      EulaService.encode(message.eulaService, writer.uint32(274).fork()).join();
+    }
+    if (message.noticeService !== undefined) {
+      NoticeService.encode(message.noticeService, writer.uint32(282).fork()).join();
+    }
+    if (message.migration !== undefined) {
+      Migration.encode(message.migration, writer.uint32(290).fork()).join();
+    }
+    if (message.lti11LegacyUserId !== "") {
+      writer.uint32(298).string(message.lti11LegacyUserId);
     }
     return writer;
   },
@@ -561,6 +716,110 @@ export const Launch: MessageFns<Launch> = {
             message.mentoredUserIds.push(reader.string());
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.deepLinking = DeepLinkingSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.forUser = ForUser.decode(reader, reader.uint32());
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.proctoring = Proctoring.decode(reader, reader.uint32());
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.activity = Activity.decode(reader, reader.uint32());
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.submission = Submission.decode(reader, reader.uint32());
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.assetId = reader.string();
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.assetReportType = reader.string();
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.assetService = AssetService.decode(reader, reader.uint32());
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.assetReportService = AssetReportService.decode(reader, reader.uint32());
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.eulaService = EulaService.decode(reader, reader.uint32());
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.noticeService = NoticeService.decode(reader, reader.uint32());
+            continue;
+          }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.migration = Migration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.lti11LegacyUserId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -624,6 +883,39 @@ export const Launch: MessageFns<Launch> = {
     message.claimsJson = object.claimsJson ?? "";
     message.launchTime = object.launchTime ?? undefined;
     message.mentoredUserIds = object.mentoredUserIds?.map((e) => e) || [];
+    message.deepLinking = (object.deepLinking !== undefined && object.deepLinking !== null)
+      ? DeepLinkingSettings.fromPartial(object.deepLinking)
+      : undefined;
+    message.forUser = (object.forUser !== undefined && object.forUser !== null)
+      ? ForUser.fromPartial(object.forUser)
+      : undefined;
+    message.proctoring = (object.proctoring !== undefined && object.proctoring !== null)
+      ? Proctoring.fromPartial(object.proctoring)
+      : undefined;
+    message.activity = (object.activity !== undefined && object.activity !== null)
+      ? Activity.fromPartial(object.activity)
+      : undefined;
+    message.submission = (object.submission !== undefined && object.submission !== null)
+      ? Submission.fromPartial(object.submission)
+      : undefined;
+    message.assetId = object.assetId ?? "";
+    message.assetReportType = object.assetReportType ?? "";
+    message.assetService = (object.assetService !== undefined && object.assetService !== null)
+      ? AssetService.fromPartial(object.assetService)
+      : undefined;
+    message.assetReportService = (object.assetReportService !== undefined && object.assetReportService !== null)
+      ? AssetReportService.fromPartial(object.assetReportService)
+      : undefined;
+    message.eulaService = (object.eulaService !== undefined && object.eulaService !== null)
+      ? EulaService.fromPartial(object.eulaService)
+      : undefined;
+    message.noticeService = (object.noticeService !== undefined && object.noticeService !== null)
+      ? NoticeService.fromPartial(object.noticeService)
+      : undefined;
+    message.migration = (object.migration !== undefined && object.migration !== null)
+      ? Migration.fromPartial(object.migration)
+      : undefined;
+    message.lti11LegacyUserId = object.lti11LegacyUserId ?? "";
     return message;
   },
 };

@@ -21,6 +21,7 @@ import {
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { BrowserReply, BrowserRequest, Header } from "./browser.js";
 import { Launch, MessageType } from "./launch.js";
+import { NoticeResult } from "./notice.js";
 
 export const protobufPackage = "ltisidecar.v1";
 
@@ -112,6 +113,70 @@ export interface CheckLaunchTokenResponse {
     | undefined;
   /** Expire time of the fresh launch_token: one hour from now, and never later than 12 hours after the launch. */
   expireTime: Date | undefined;
+}
+
+/** BuildStartAssessmentRequest names the launch that asked for proctoring. */
+export interface BuildStartAssessmentRequest {
+  /**
+   * Proctoring token of the launch, as issued to this caller. Required; at most 192 KiB. It can be used again until it
+   * expires, 8 hours after the launch, then LAUNCH_TOKEN_EXPIRED; any other text is LAUNCH_TOKEN_INVALID.
+   */
+  proctoringToken: string;
+  /** End assessment return: ask the platform to launch the tool with LtiEndAssessment when the assessment is over. */
+  endAssessmentReturn: boolean;
+  /**
+   * Verified user: what the tool found out about who sits there, for the platform to compare; unset for nothing. Each
+   * text has at most 1,024 bytes.
+   */
+  verifiedUser:
+    | VerifiedUser
+    | undefined;
+  /** Nonce of the tool's own Content-Security-Policy, put on the reply's script; empty for none. As in BrowserRequest. */
+  cspNonce: string;
+}
+
+/** VerifiedUser is what a proctoring tool found out about the user. Empty texts are not sent. */
+export interface VerifiedUser {
+  /** Given name. */
+  givenName: string;
+  /** Middle name. */
+  middleName: string;
+  /** Family name. */
+  familyName: string;
+  /** Full name. */
+  fullName: string;
+  /** Picture URL. */
+  picture: string;
+}
+
+/** BuildStartAssessmentResponse is the signed message and the page that sends it. */
+export interface BuildStartAssessmentResponse {
+  /** Reply to send to the browser: a page that posts the message to the platform by itself. */
+  reply:
+    | BrowserReply
+    | undefined;
+  /** Start assessment URI that the page posts to, for logs and tests. */
+  startAssessmentUri: string;
+  /** Message as a compact JWS, for tests. The reply carries it in the form field JWT. */
+  jwt: string;
+}
+
+/** ValidateNoticesRequest relays the body of a request to the tool's notice handler. */
+export interface ValidateNoticesRequest {
+  /**
+   * Body as the platform posted it, `{"notices": [{"jwt": "..."}]}`. Required; at most 256 KiB and 100 notices.
+   * Anything wrong in it is answered with PERMISSION_DENIED, because anybody can post to the handler.
+   */
+  body: Buffer;
+}
+
+/** ValidateNoticesResponse has one result for each notice of the body, in its order. */
+export interface ValidateNoticesResponse {
+  /**
+   * Results. Answer the platform with 200 where none is a refusal that passes (JWKS_UNREACHABLE and the like), else with
+   * 503, so that a platform that tries again can.
+   */
+  results: NoticeResult[];
 }
 
 function createBaseBuildAuthRequestRequest(): BuildAuthRequestRequest {
@@ -612,6 +677,393 @@ export const CheckLaunchTokenResponse: MessageFns<CheckLaunchTokenResponse> = {
   },
 };
 
+function createBaseBuildStartAssessmentRequest(): BuildStartAssessmentRequest {
+  return { proctoringToken: "", endAssessmentReturn: false, verifiedUser: undefined, cspNonce: "" };
+}
+
+export const BuildStartAssessmentRequest: MessageFns<BuildStartAssessmentRequest> = {
+  encode(message: BuildStartAssessmentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proctoringToken !== "") {
+      writer.uint32(10).string(message.proctoringToken);
+    }
+    if (message.endAssessmentReturn !== false) {
+      writer.uint32(16).bool(message.endAssessmentReturn);
+    }
+    if (message.verifiedUser !== undefined) {
+      VerifiedUser.encode(message.verifiedUser, writer.uint32(26).fork()).join();
+    }
+    if (message.cspNonce !== "") {
+      writer.uint32(34).string(message.cspNonce);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildStartAssessmentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildStartAssessmentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proctoringToken = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endAssessmentReturn = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.verifiedUser = VerifiedUser.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cspNonce = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildStartAssessmentRequest>): BuildStartAssessmentRequest {
+    return BuildStartAssessmentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildStartAssessmentRequest>): BuildStartAssessmentRequest {
+    const message = createBaseBuildStartAssessmentRequest();
+    message.proctoringToken = object.proctoringToken ?? "";
+    message.endAssessmentReturn = object.endAssessmentReturn ?? false;
+    message.verifiedUser = (object.verifiedUser !== undefined && object.verifiedUser !== null)
+      ? VerifiedUser.fromPartial(object.verifiedUser)
+      : undefined;
+    message.cspNonce = object.cspNonce ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifiedUser(): VerifiedUser {
+  return { givenName: "", middleName: "", familyName: "", fullName: "", picture: "" };
+}
+
+export const VerifiedUser: MessageFns<VerifiedUser> = {
+  encode(message: VerifiedUser, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.givenName !== "") {
+      writer.uint32(10).string(message.givenName);
+    }
+    if (message.middleName !== "") {
+      writer.uint32(18).string(message.middleName);
+    }
+    if (message.familyName !== "") {
+      writer.uint32(26).string(message.familyName);
+    }
+    if (message.fullName !== "") {
+      writer.uint32(34).string(message.fullName);
+    }
+    if (message.picture !== "") {
+      writer.uint32(42).string(message.picture);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifiedUser {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifiedUser();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.givenName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.middleName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.familyName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fullName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.picture = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifiedUser>): VerifiedUser {
+    return VerifiedUser.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifiedUser>): VerifiedUser {
+    const message = createBaseVerifiedUser();
+    message.givenName = object.givenName ?? "";
+    message.middleName = object.middleName ?? "";
+    message.familyName = object.familyName ?? "";
+    message.fullName = object.fullName ?? "";
+    message.picture = object.picture ?? "";
+    return message;
+  },
+};
+
+function createBaseBuildStartAssessmentResponse(): BuildStartAssessmentResponse {
+  return { reply: undefined, startAssessmentUri: "", jwt: "" };
+}
+
+export const BuildStartAssessmentResponse: MessageFns<BuildStartAssessmentResponse> = {
+  encode(message: BuildStartAssessmentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reply !== undefined) {
+      BrowserReply.encode(message.reply, writer.uint32(10).fork()).join();
+    }
+    if (message.startAssessmentUri !== "") {
+      writer.uint32(18).string(message.startAssessmentUri);
+    }
+    if (message.jwt !== "") {
+      writer.uint32(26).string(message.jwt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildStartAssessmentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildStartAssessmentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reply = BrowserReply.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startAssessmentUri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.jwt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildStartAssessmentResponse>): BuildStartAssessmentResponse {
+    return BuildStartAssessmentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildStartAssessmentResponse>): BuildStartAssessmentResponse {
+    const message = createBaseBuildStartAssessmentResponse();
+    message.reply = (object.reply !== undefined && object.reply !== null)
+      ? BrowserReply.fromPartial(object.reply)
+      : undefined;
+    message.startAssessmentUri = object.startAssessmentUri ?? "";
+    message.jwt = object.jwt ?? "";
+    return message;
+  },
+};
+
+function createBaseValidateNoticesRequest(): ValidateNoticesRequest {
+  return { body: Buffer.alloc(0) };
+}
+
+export const ValidateNoticesRequest: MessageFns<ValidateNoticesRequest> = {
+  encode(message: ValidateNoticesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.body.length !== 0) {
+      writer.uint32(10).bytes(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateNoticesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateNoticesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidateNoticesRequest>): ValidateNoticesRequest {
+    return ValidateNoticesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateNoticesRequest>): ValidateNoticesRequest {
+    const message = createBaseValidateNoticesRequest();
+    message.body = object.body ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseValidateNoticesResponse(): ValidateNoticesResponse {
+  return { results: [] };
+}
+
+export const ValidateNoticesResponse: MessageFns<ValidateNoticesResponse> = {
+  encode(message: ValidateNoticesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      NoticeResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateNoticesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateNoticesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(NoticeResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidateNoticesResponse>): ValidateNoticesResponse {
+    return ValidateNoticesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateNoticesResponse>): ValidateNoticesResponse {
+    const message = createBaseValidateNoticesResponse();
+    message.results = object.results?.map((e) => NoticeResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * LaunchService takes a browser through an LTI 1.3 launch: the OpenID Connect third-party login of the 1EdTech
  * Security Framework 5.1 and the message checks of LTI Core 1.3. Errors carry a google.rpc.ErrorInfo (domain
@@ -664,6 +1116,38 @@ export const LaunchServiceService = {
       Buffer.from(CheckLaunchTokenResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CheckLaunchTokenResponse => CheckLaunchTokenResponse.decode(value),
   },
+  /**
+   * BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+   * the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+   * proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+   */
+  buildStartAssessment: {
+    path: "/ltisidecar.v1.LaunchService/BuildStartAssessment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BuildStartAssessmentRequest): Buffer =>
+      Buffer.from(BuildStartAssessmentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BuildStartAssessmentRequest => BuildStartAssessmentRequest.decode(value),
+    responseSerialize: (value: BuildStartAssessmentResponse): Buffer =>
+      Buffer.from(BuildStartAssessmentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BuildStartAssessmentResponse => BuildStartAssessmentResponse.decode(value),
+  },
+  /**
+   * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+   * Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+   * accepted then counts as a duplicate. An error status means that none was checked.
+   */
+  validateNotices: {
+    path: "/ltisidecar.v1.LaunchService/ValidateNotices" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ValidateNoticesRequest): Buffer =>
+      Buffer.from(ValidateNoticesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ValidateNoticesRequest => ValidateNoticesRequest.decode(value),
+    responseSerialize: (value: ValidateNoticesResponse): Buffer =>
+      Buffer.from(ValidateNoticesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ValidateNoticesResponse => ValidateNoticesResponse.decode(value),
+  },
 } as const;
 
 export interface LaunchServiceServer extends UntypedServiceImplementation {
@@ -682,6 +1166,18 @@ export interface LaunchServiceServer extends UntypedServiceImplementation {
    * It is how a tool keeps a user signed in where the browser blocks cookies. Safe to retry.
    */
   checkLaunchToken: handleUnaryCall<CheckLaunchTokenRequest, CheckLaunchTokenResponse>;
+  /**
+   * BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+   * the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+   * proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+   */
+  buildStartAssessment: handleUnaryCall<BuildStartAssessmentRequest, BuildStartAssessmentResponse>;
+  /**
+   * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+   * Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+   * accepted then counts as a duplicate. An error status means that none was checked.
+   */
+  validateNotices: handleUnaryCall<ValidateNoticesRequest, ValidateNoticesResponse>;
 }
 
 export interface LaunchServiceClient extends Client {
@@ -741,6 +1237,46 @@ export interface LaunchServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CheckLaunchTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
+   * the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
+   * proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+   */
+  buildStartAssessment(
+    request: BuildStartAssessmentRequest,
+    callback: (error: ServiceError | null, response: BuildStartAssessmentResponse) => void,
+  ): ClientUnaryCall;
+  buildStartAssessment(
+    request: BuildStartAssessmentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BuildStartAssessmentResponse) => void,
+  ): ClientUnaryCall;
+  buildStartAssessment(
+    request: BuildStartAssessmentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BuildStartAssessmentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
+   * Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
+   * accepted then counts as a duplicate. An error status means that none was checked.
+   */
+  validateNotices(
+    request: ValidateNoticesRequest,
+    callback: (error: ServiceError | null, response: ValidateNoticesResponse) => void,
+  ): ClientUnaryCall;
+  validateNotices(
+    request: ValidateNoticesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ValidateNoticesResponse) => void,
+  ): ClientUnaryCall;
+  validateNotices(
+    request: ValidateNoticesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ValidateNoticesResponse) => void,
   ): ClientUnaryCall;
 }
 
