@@ -3,7 +3,9 @@
 // Mutants shows that the tests bite: it removes or inverts one check at a time and runs the tests of its package. A
 // mutant that no test notices has survived. The tree is not touched: the compiler gets the changed file as an overlay.
 //
-//	go run ./scripts/mutants [-only WORDS] [-markdown FILE]
+//	go run ./scripts/mutants [-only EXPRESSION] [-markdown FILE]
+//
+// -only runs the mutants whose name matches a regular expression.
 package main
 
 import (
@@ -32,7 +34,7 @@ const testTimeout = 2 * time.Minute
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
 func main() {
-	only := flag.String("only", "", "run the mutants whose name contains these words")
+	only := flag.String("only", "", "run the mutants whose name matches this regular expression")
 	markdown := flag.String("markdown", "", "write the outcome to this file as well")
 	flag.Parse()
 	if err := run(*only, *markdown); err != nil {
@@ -42,6 +44,10 @@ func main() {
 }
 
 func run(only, markdown string) error {
+	selected, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
 	root, err := os.Getwd()
 	if err != nil {
 		return err
@@ -60,7 +66,7 @@ func run(only, markdown string) error {
 	var changed []string
 	var misfits []error
 	for _, m := range mutants {
-		if !strings.Contains(m.name, only) {
+		if !selected.MatchString(m.name) {
 			continue
 		}
 		text, err := m.apply(root)
@@ -73,7 +79,7 @@ func run(only, markdown string) error {
 	if err := errors.Join(misfits...); err != nil {
 		return err
 	}
-	var table strings.Builder
+	outcomes := map[string]string{} // by the mutant's name
 	killed := 0
 	for i, m := range chosen {
 		started := time.Now()
@@ -82,25 +88,56 @@ func run(only, markdown string) error {
 		if err != nil {
 			outcome, by = "UNUSABLE", err.Error()
 		} else if by != "" {
-			outcome = "killed"
+			outcome, outcomes[m.name] = "killed", by
 			killed++
 		}
 		fmt.Printf("%-8s  %-68s %4.1fs  %s\n", outcome, m.name, time.Since(started).Seconds(), by)
-		fmt.Fprintf(&table, "| %s | `%s` | %s |\n", m.name, m.file, strings.ReplaceAll(by, "|", "\\|"))
 	}
-	last := fmt.Sprintf("mutants: %d of %d killed", killed, len(chosen))
 	if markdown != "" {
-		text := "# Mutants\n\nEach row is one check that was removed or inverted, alone, and the first test that failed then. Written by\n" +
-			"`make mutants`; the list is in `scripts/mutants/`.\n\n`" + last + "`\n\n| Mutant | File | Killed by |\n|---|---|---|\n" + table.String()
-		if err := os.WriteFile(markdown, []byte(text), 0o644); err != nil {
+		if err := writeMarkdown(markdown, chosen, outcomes); err != nil {
 			return err
 		}
 	}
-	fmt.Println(last)
+	fmt.Printf("mutants: %d of %d killed\n", killed, len(chosen))
 	if killed != len(chosen) || killed == 0 {
 		return errors.New("a mutant survived: add the test that it calls for")
 	}
 	return nil
+}
+
+var markdownRow = regexp.MustCompile("(?m)^\\| (.+) \\| `.+` \\| (.+) \\|$")
+
+// writeMarkdown writes the table of all mutants. Rows of mutants that did not run now stay as they are in the file.
+func writeMarkdown(file string, chosen []mutant, outcomes map[string]string) error {
+	earlier := map[string]string{}
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, row := range markdownRow.FindAllStringSubmatch(string(text), -1) {
+		earlier[row[1]] = row[2]
+	}
+	for _, m := range chosen {
+		delete(earlier, m.name)
+	}
+	var table strings.Builder
+	killed := 0
+	for _, m := range mutants {
+		by := outcomes[m.name]
+		if by == "" {
+			by = earlier[m.name]
+		}
+		if by == "" || by == "nothing" {
+			by = "nothing"
+		} else {
+			killed++
+		}
+		fmt.Fprintf(&table, "| %s | `%s` | %s |\n", m.name, m.file, by)
+	}
+	page := fmt.Sprintf("# Mutants\n\nEach row is one check that was removed or inverted, alone, and the test that failed then. `make mutants` writes this\n"+
+		"page; the list is in `scripts/mutants/list.go`.\n\n`mutants: %d of %d killed`\n\n| Mutant | File | Killed by |\n|---|---|---|\n%s",
+		killed, len(mutants), table.String())
+	return os.WriteFile(file, []byte(page), 0o644)
 }
 
 // apply returns the text of the file with the defect.
