@@ -124,10 +124,13 @@ var rooms = map[string]room{
 
 	"cmd/sidecar": {floor: 60, bans: []ban{no("a simulator has no place in production", "platformsim")}},
 
-	"platformsim":     {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
-	"cmd/demo":        {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
-	"cmd/platformsim": {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
-	"scripts/size":    {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"platformsim":       {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"cmd/demo":          {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"cmd/platformsim":   {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"attack":            {floor: 60},
+	"scripts/mutants":   {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
+	"scripts/drillkeys": {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
+	"scripts/size":      {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.

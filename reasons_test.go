@@ -24,6 +24,8 @@ type documentedReason struct {
 
 // TestReasonsAgree holds the three places that list the reasons to each other: lti.Reasons, the ErrorReason enum with
 // its comments, and docs/errors.md. All have the same reasons in the same order, with the same words.
+//
+// REQ-249
 func TestReasonsAgree(t *testing.T) {
 	var want []documentedReason
 	for _, info := range lti.Reasons() {

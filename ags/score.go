@@ -43,7 +43,7 @@ func (c *Client) PostScore(ctx context.Context, registration *platform.Registrat
 		return Delivery{}, err
 	}
 	now := c.config.Now()
-	body, err := bodyOf(score, now)
+	body, err := bodyOf(score, dialect, now)
 	if err != nil {
 		return Delivery{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/platform"
 )
 
 const (
@@ -29,14 +30,14 @@ var (
 
 // scoreBody is a score as it is sent.
 type scoreBody struct {
-	Timestamp        string `json:"timestamp,omitempty"`
-	ScoreGiven       number `json:"scoreGiven,omitempty"`
-	ScoreMaximum     number `json:"scoreMaximum,omitempty"`
-	Comment          string `json:"comment,omitempty"`
-	ActivityProgress string `json:"activityProgress"`
-	GradingProgress  string `json:"gradingProgress"`
-	UserID           string `json:"userId"`
-	ScoringUserID    string `json:"scoringUserId,omitempty"`
+	Timestamp        string  `json:"timestamp,omitempty"`
+	ScoreGiven       number  `json:"scoreGiven,omitempty"`
+	ScoreMaximum     number  `json:"scoreMaximum,omitempty"`
+	Comment          *string `json:"comment,omitempty"`
+	ActivityProgress string  `json:"activityProgress"`
+	GradingProgress  string  `json:"gradingProgress"`
+	UserID           string  `json:"userId"`
+	ScoringUserID    string  `json:"scoringUserId,omitempty"`
 }
 
 // number is a JSON number without exponent and with no more digits than it needs; empty: none.
@@ -55,7 +56,7 @@ func numberOf(value *float64) number {
 }
 
 // bodyOf checks a score and returns what is sent of it, but for the timestamp.
-func bodyOf(score lti.Score, now time.Time) (scoreBody, error) {
+func bodyOf(score lti.Score, dialect platform.Dialect, now time.Time) (scoreBody, error) {
 	activity, grading := score.ActivityProgress, score.GradingProgress
 	if activity == "" {
 		activity = lti.ActivityCompleted
@@ -89,8 +90,12 @@ func bodyOf(score lti.Score, now time.Time) (scoreBody, error) {
 	case !score.ScoreTime.IsZero() && score.ScoreTime.Year() < 1970:
 		return scoreBody{}, lti.FieldError("score.score_time", "it lies before 1970")
 	}
+	var comment *string
+	if score.Comment != "" || dialect.CommentRequired {
+		comment = &score.Comment
+	}
 	return scoreBody{
-		ScoreGiven: numberOf(score.ScoreGiven), ScoreMaximum: numberOf(score.ScoreMaximum), Comment: score.Comment,
+		ScoreGiven: numberOf(score.ScoreGiven), ScoreMaximum: numberOf(score.ScoreMaximum), Comment: comment,
 		ActivityProgress: activity, GradingProgress: grading, UserID: score.UserID, ScoringUserID: score.ScoringUserID,
 	}, nil
 }

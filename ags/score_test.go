@@ -395,6 +395,25 @@ func TestTimestampsRiseByTheGrain(t *testing.T) {
 	}
 }
 
+func TestCommentWhereItIsRequired(t *testing.T) {
+	for _, test := range []struct{ dialect, comment, want string }{
+		{"", "", ""},
+		{"moodle", "", ""},
+		{"schoology", "", `"comment":""`},
+		{"schoology", "Well done.", `"comment":"Well done."`},
+		{"", "Well done.", `"comment":"Well done."`},
+	} {
+		p := newGradePlatform(t, test.dialect)
+		score := goodScore()
+		score.Comment = test.comment
+		p.wantDelivered(score)
+		body := string(p.bodies[0])
+		if has := strings.Contains(body, `"comment"`); has != (test.want != "") || !strings.Contains(body, test.want) {
+			t.Errorf("%q with comment %q: %s", test.dialect, test.comment, body)
+		}
+	}
+}
+
 func TestLanesAreApart(t *testing.T) {
 	p := newGradePlatform(t, "moodle")
 	p.wantDelivered(goodScore())

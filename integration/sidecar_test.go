@@ -123,21 +123,24 @@ func newSidecar(t *testing.T) *sidecar {
 	return &sidecar{directory: directory, ClientConn: connection}
 }
 
-// start runs the binary with one registration, given as the fields of a YAML mapping, until the test ends. It
+// start runs the binary with registrations, each given as the fields of a YAML mapping, until the test ends. It
 // returns once the sidecar answers, and fails the test if it does not stop cleanly.
-func (s *sidecar) start(t *testing.T, binary string, ca *authority, registration map[string]string) {
+func (s *sidecar) start(t *testing.T, binary string, ca *authority, registrations ...map[string]string) {
 	t.Helper()
-	var fields []string
-	for name, value := range registration {
-		fields = append(fields, name+": "+value)
+	var list strings.Builder
+	for _, registration := range registrations {
+		var fields []string
+		for name, value := range registration {
+			fields = append(fields, name+": "+value)
+		}
+		fmt.Fprintf(&list, "  - {%s}\n", strings.Join(fields, ", "))
 	}
 	config := fmt.Sprintf(`listen: {socket: %[1]s/sidecar.sock}
 data_dir: %[1]s/data
 keys: {directory: %[1]s/keys}
 outbound: {ca_file: %[2]s, allow_cidrs: [127.0.0.0/8]}
 registrations:
-  - {%[3]s}
-`, s.directory, ca.caFile, strings.Join(fields, ", "))
+%[3]s`, s.directory, ca.caFile, list.String())
 	file := filepath.Join(s.directory, "config.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

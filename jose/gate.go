@@ -42,6 +42,18 @@ type Token struct {
 // is a non-empty string, and nothing that asks for other processing; a payload that is a strict JSON object. Members
 // that name keys or places of keys (jku, jwk, x5u, x5c) are never looked at. Errors are *lti.Error.
 func Parse(text string, allowed []string) (*Token, error) {
+	token, err := parseJWS(text, allowed)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckObject(token.Payload); err != nil {
+		return nil, malformed("its payload is not a strict JSON object: " + err.Error())
+	}
+	return token, nil
+}
+
+// parseJWS is the gate but for what a payload of ours must be: published test vectors carry any bytes.
+func parseJWS(text string, allowed []string) (*Token, error) {
 	first := strings.IndexByte(text, '.')
 	last := strings.LastIndexByte(text, '.')
 	if first < 0 || first == last || strings.IndexByte(text[first+1:last], '.') >= 0 {
@@ -67,9 +79,6 @@ func Parse(text string, allowed []string) (*Token, error) {
 	}
 	if token.Payload, err = decodeSegment("payload", payload); err != nil {
 		return nil, err
-	}
-	if err := CheckObject(token.Payload); err != nil {
-		return nil, malformed("its payload is not a strict JSON object: " + err.Error())
 	}
 	return token, nil
 }

@@ -212,6 +212,8 @@ func checkRSA(public *rsa.PublicKey) error {
 		return errors.New("its modulus is even")
 	case public.E < minRSAPublicE || public.E%2 == 0 || int64(public.E) >= 1<<32:
 		return errors.New("its exponent is not odd, at least 3 and under 2^32")
+	case hasROCAFingerprint(public.N):
+		return errors.New("its modulus has the fingerprint of the ROCA defect (CVE-2017-15361)")
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ package keystore
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -191,6 +193,7 @@ func TestRefreshAheadOfExpiry(t *testing.T) {
 	p.wantFetches(2)
 }
 
+// REQ-044
 func TestForgedKIDsCostOneFetchAWindow(t *testing.T) {
 	p := newJWKSPlatform(t, 0)
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
@@ -212,6 +215,7 @@ func TestForgedKIDsCostOneFetchAWindow(t *testing.T) {
 	p.wantKey("a")
 }
 
+// REQ-043
 func TestRotationIsPickedUp(t *testing.T) {
 	p := newJWKSPlatform(t, DefaultStaleIfError)
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
@@ -255,6 +259,7 @@ func TestHerdCausesOneFetchThatNoCallerCanCancel(t *testing.T) {
 	p.wantFetches(1)
 }
 
+// REQ-061
 func TestOutage(t *testing.T) {
 	for _, failure := range []struct {
 		status int
@@ -387,6 +392,7 @@ func TestRegistrationsDoNotShareKeys(t *testing.T) {
 	}
 }
 
+// REQ-056
 func TestUnsuitableNeighboursDoNotSpoilTheSet(t *testing.T) {
 	p := newJWKSPlatform(t, 0)
 	document, err := jose.PublicKeySet(signingKeys()[0])
@@ -399,6 +405,92 @@ func TestUnsuitableNeighboursDoNotSpoilTheSet(t *testing.T) {
 	p.wantKey(signingKeys()[0].KeyID())
 	p.wantReason("odd", lti.ReasonKeyUnsuitable)
 	p.wantFetches(1)
+}
+
+// A key that cannot be used is asked for anew like one that is not there: once a window.
+func TestMendedKeyIsPickedUp(t *testing.T) {
+	p := newJWKSPlatform(t, 0)
+	p.serve(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=86400")
+		fmt.Fprint(w, `{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]}`)
+	})
+	p.wantReason("a", lti.ReasonKeyUnsuitable)
+	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
+	p.wantReason("a", lti.ReasonKeyUnsuitable)
+	p.wantFetches(1)
+	p.advance(minWindow)
+	p.wantKey("a")
+	p.wantFetches(2)
+}
+
+// ones makes every jitter the same large value.
+type ones struct{}
+
+func (ones) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 0xff
+	}
+	return len(p), nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
+
+func TestJitterSpreadsFetches(t *testing.T) {
+	p := newJWKSPlatform(t, 0)
+	for _, source := range []io.Reader{zeros{}, ones{}, rand.Reader, broken{}} {
+		p.keys.config.Rand = source
+		for _, limit := range []time.Duration{0, 1, minWindow, maxLifetime / 10} {
+			if got := p.keys.jitter(limit); got < 0 || got > limit {
+				t.Errorf("%T: jitter(%v) = %v", source, limit, got)
+			}
+		}
+	}
+	if got := p.keys.jitter(minWindow); got != minWindow {
+		t.Errorf("without randomness the window is %v longer, want the longest", got)
+	}
+	seen := map[time.Duration]bool{}
+	p.keys.config.Rand = rand.Reader
+	for range 20 {
+		seen[p.keys.jitter(minWindow)] = true
+	}
+	if len(seen) < 10 {
+		t.Errorf("%d values in 20", len(seen))
+	}
+
+	// With the largest jitter the refresh begins at 80 % of the lifetime, and the window is 30 s.
+	p.keys.config.Rand = broken{}
+	p.publish("max-age=1000", map[string]*jose.SigningKey{"a": signingKeys()[0]})
+	p.wantKey("a")
+	p.advance(2*minWindow - 1)
+	p.wantReason("b", lti.ReasonKIDUnknown)
+	p.wantFetches(1)
+	p.advance(1)
+	p.wantReason("b", lti.ReasonKIDUnknown)
+	p.wantFetches(2)
+	p.advance(800*time.Second - 1)
+	p.wantKey("a")
+	p.settled()
+	p.wantFetches(2)
+	p.advance(1)
+	p.wantKey("a")
+	p.settled()
+	p.wantFetches(3)
+}
+
+func TestEmptySetRemovesAllKeysAndWarns(t *testing.T) {
+	p := newJWKSPlatform(t, DefaultStaleIfError)
+	log := p.restart(t.TempDir())
+	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
+	p.wantKey("a")
+	p.publish("", nil)
+	p.advance(minWindow)
+	p.wantReason("b", lti.ReasonKIDUnknown)
+	p.wantReason("a", lti.ReasonKIDUnknown)
+	if !strings.Contains(log.String(), "platform publishes no keys") {
+		t.Errorf("log: %s", log)
+	}
 }
 
 func TestBlockedAddressIsNamed(t *testing.T) {

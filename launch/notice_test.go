@@ -165,8 +165,8 @@ func TestNoticeRefusals(t *testing.T) {
 func TestNoticeIsVerifiedAsItsRegistrationSays(t *testing.T) {
 	f := newFixture(t, func(r *platform.Registration) { r.Algorithms = []string{jose.ES256} })
 	refusal := f.notices(sign(noticeClaims("n1", nil)))[0].Refusal
-	if refusal == nil || refusal.Reason != lti.ReasonAlgorithmNotAllowed || refusal.Metadata["registration"] != "lms" || f.keys.calls != 0 {
-		t.Errorf("refusal %v after %d look-ups", refusal, f.keys.calls)
+	if refusal == nil || refusal.Reason != lti.ReasonAlgorithmNotAllowed || refusal.Metadata["registration"] != "lms" || f.keys.calls.Load() != 0 {
+		t.Errorf("refusal %v after %d look-ups", refusal, f.keys.calls.Load())
 	}
 	f = newFixture(t)
 	forged := sign(noticeClaims("n1", nil))

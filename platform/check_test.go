@@ -53,6 +53,7 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
+// REQ-022
 func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	type r = platform.Registration

@@ -26,6 +26,7 @@ type Dialect struct {
 	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
+	CommentRequired     bool          // a score without a comment is refused, an empty one is taken
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
 	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
@@ -63,6 +64,43 @@ var dialects = []Dialect{
 		HTMLNotFoundIsFault: true,
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
+	},
+	// Brightspace, Blackboard and Schoology do not publish what their services refuse: there the default's values stand.
+	{
+		Name:                "brightspace",
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		GradesSetting:       "In Brightspace, a link has no line item of its own until one is made for it.",
+	},
+	{
+		Name:                "blackboard",
+		SharedClientID:      true,
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "sakai",
+		ProductFamilies:     []string{"sakailms.org"},
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+	},
+	{
+		Name:                "openedx",
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		OutdatedScoreWords:  "already exists for the provided timestamp",
+	},
+	{
+		Name:                "schoology",
+		SharedClientID:      true,
+		ScoreGrain:          time.Millisecond,
+		ExpiredTokenStatus:  []int{403},
+		OutdatedScoreStatus: []int{409},
+		CommentRequired:     true,
 	},
 }
 

@@ -3,17 +3,31 @@
 package platform
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
 
 func TestDialectTable(t *testing.T) {
-	for name, want := range map[string]string{"": "", "canvas": "canvas", "moodle": "moodle", "acme": ""} {
+	for name, want := range map[string]string{
+		"": "", "canvas": "canvas", "moodle": "moodle", "brightspace": "brightspace", "blackboard": "blackboard", "sakai": "sakai",
+		"sakailms.org": "sakai", "openedx": "openedx", "schoology": "schoology", "acme": "",
+	} {
 		if got := DialectNamed(name).Name; got != want {
 			t.Errorf("DialectNamed(%q) = %q, want %q", name, got, want)
 		}
 	}
+	if got, want := DialectNames(), []string{"canvas", "moodle", "brightspace", "blackboard", "sakai", "openedx", "schoology"}; !slices.Equal(got, want) {
+		t.Errorf("DialectNames() = %q, want %q", got, want)
+	}
 	for _, dialect := range dialects {
+		// One client id for all customers: the first foreign origin must not be trusted.
+		if want := dialect.Name == "blackboard" || dialect.Name == "schoology"; dialect.SharedClientID != want {
+			t.Errorf("%q: shared client id %t", dialect.Name, dialect.SharedClientID)
+		}
+		if want := dialect.Name == "schoology"; dialect.CommentRequired != want {
+			t.Errorf("%q: comment required %t", dialect.Name, dialect.CommentRequired)
+		}
 		if dialect.ScoreGrain < time.Millisecond {
 			t.Errorf("%q has no score grain", dialect.Name)
 		}
@@ -22,6 +36,7 @@ func TestDialectTable(t *testing.T) {
 
 func TestDialectAnswers(t *testing.T) {
 	generic, canvas, moodle := DialectNamed(""), DialectNamed("canvas"), DialectNamed("moodle")
+	sakai, openedx := DialectNamed("sakai"), DialectNamed("openedx")
 	for _, test := range []struct {
 		what string
 		got  bool
@@ -39,6 +54,11 @@ func TestDialectAnswers(t *testing.T) {
 		{"409 is outdated", moodle.OutdatedScore(409, []byte("[]")), true},
 		{"canvas 400 is outdated", canvas.OutdatedScore(400, []byte("Provided timestamp of x before last updated timestamp of y")), true},
 		{"canvas 400 otherwise", canvas.OutdatedScore(400, []byte("bad")), false},
+		{"sakai and openedx expire with 403", sakai.TokenExpired(403) && openedx.TokenExpired(403) && sakai.TokenExpired(401), true},
+		{"sakai's 400 for a scope is no expiry", sakai.TokenExpired(400), false},
+		{"openedx 400 is outdated", openedx.OutdatedScore(400, []byte(`{"timestamp":["Score already exists for the provided timestamp"]}`)), true},
+		{"openedx 400 otherwise", openedx.OutdatedScore(400, []byte(`{"scoreMaximum":["This field is required."]}`)), false},
+		{"brightspace throttles", DialectNamed("brightspace").Throttled(429, nil), true},
 		{"generic 400", generic.OutdatedScore(400, []byte("before last updated")), false},
 	} {
 		if test.got != test.want {

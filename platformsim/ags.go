@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -35,8 +36,8 @@ func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, hit string, 
 		return
 	}
 	t, f := p.bearer(r, scopes...)
-	if f == nil && r.PathValue("course") != courseID {
-		f = refuse(failNotFound, "no such course")
+	if f == nil {
+		f = p.checkPath(t, r)
 	}
 	if f == nil {
 		f = do(t, body)
@@ -45,6 +46,17 @@ func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, hit string, 
 		p.sim.logf("%s: %s %s refused: %s", p.profile.Name, r.Method, hit, f.text)
 		p.profile.Fail(w, r, f, body)
 	}
+}
+
+// checkPath checks what a service URL says of tool and course.
+func (p *Platform) checkPath(t *tool, r *http.Request) *failure {
+	if !t.named(r) {
+		return refuse(failUnauthorized, "the token is another tool's")
+	}
+	if course := r.PathValue("course"); course != "" && course != p.courseID() {
+		return refuse(failNotFound, "no such course")
+	}
+	return nil
 }
 
 func (p *Platform) serviceFault(w http.ResponseWriter) bool {
@@ -105,8 +117,9 @@ func (p *Platform) serveLineItems(w http.ResponseWriter, r *http.Request) {
 
 func (p *Platform) listItems(w http.ResponseWriter, r *http.Request, t *tool) *failure {
 	q := r.URL.Query()
+	linkFilter := cmp.Or(p.profile.AGS.LinkFilter, "resource_link_id")
 	matches := func(li *LineItem) bool {
-		for name, have := range map[string]string{"tag": li.Tag, "resource_id": li.ResourceID, "resource_link_id": li.ResourceLinkID} {
+		for name, have := range map[string]string{"tag": li.Tag, "resource_id": li.ResourceID, linkFilter: li.ResourceLinkID} {
 			if want := q.Get(name); want != "" && want != have {
 				return false
 			}
@@ -130,6 +143,7 @@ func (p *Platform) listItems(w http.ResponseWriter, r *http.Request, t *tool) *f
 
 // itemBody is a line item as a tool sends it.
 type itemBody struct {
+	ID             string   `json:"id"`
 	Label          string   `json:"label"`
 	ScoreMaximum   *float64 `json:"scoreMaximum"`
 	ResourceID     string   `json:"resourceId"`
@@ -137,7 +151,8 @@ type itemBody struct {
 	ResourceLinkID string   `json:"resourceLinkId"`
 }
 
-func (p *Platform) readItem(t *tool, body []byte) (*itemBody, *failure) {
+// readItem reads a new line item (li is nil) or a change of one.
+func (p *Platform) readItem(t *tool, body []byte, li *LineItem) (*itemBody, *failure) {
 	var in itemBody
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, refuse(failMalformed, "the body is not a line item")
@@ -151,11 +166,16 @@ func (p *Platform) readItem(t *tool, body []byte) (*itemBody, *failure) {
 	if in.ResourceLinkID != "" && in.ResourceLinkID != t.link {
 		return nil, refuse(failForbidden, "resourceLinkId belongs to another tool, or to nothing")
 	}
+	if check := p.profile.AGS.CheckItem; check != nil {
+		if f := check(&in, li); f != nil {
+			return nil, f
+		}
+	}
 	return &in, nil
 }
 
 func (p *Platform) createItem(w http.ResponseWriter, t *tool, body []byte) *failure {
-	in, f := p.readItem(t, body)
+	in, f := p.readItem(t, body, nil)
 	if f != nil {
 		return f
 	}
@@ -206,7 +226,7 @@ func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		case http.MethodPut:
-			in, f := p.readItem(t, body)
+			in, f := p.readItem(t, body, li)
 			if f != nil {
 				return f
 			}
@@ -295,10 +315,14 @@ func (p *Platform) serveScores(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Platform) storeScore(t *tool, r *http.Request, body []byte) (*LineItem, *scorePost, *failure) {
-	if !hasMedia(r, mediaScore) && (p.profile.AGS.ScoreMediaExact || !p.cfg.Lax) {
+	known := hasMedia(r, mediaScore) || slices.ContainsFunc(p.profile.AGS.ScoreMedia, func(media string) bool { return hasMedia(r, media) })
+	if !known && (p.profile.AGS.ScoreMediaExact || !p.cfg.Lax) {
 		return nil, nil, refuse(failMediaType, "the content type must be "+mediaScore)
 	}
 	s, err := parseScore(body)
+	if errors.Is(err, errNumber) {
+		return nil, nil, refuse(failNumber, err.Error())
+	}
 	if err != nil {
 		return nil, nil, refuse(failMalformed, err.Error())
 	}
@@ -316,7 +340,11 @@ func (p *Platform) storeScore(t *tool, r *http.Request, body []byte) (*LineItem,
 		return li, s, nil // a teacher's own grade stays, and the tool is not told
 	}
 	g := p.profile.AGS.ApplyScore(p, li, s, prev)
+	if g == nil {
+		delete(li.Grades, s.userID)
+		return li, s, nil
+	}
 	g.UserID = s.userID
-	li.Grades[s.userID] = &g
+	li.Grades[s.userID] = g
 	return li, s, nil
 }

@@ -116,9 +116,9 @@ func canvasCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	return nil
 }
 
-func canvasApplyScore(_ *Platform, li *LineItem, s *scorePost, prev *Grade) Grade {
+func canvasApplyScore(_ *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade {
 	at, _ := parseISO8601(s.timestamp) // checked before
-	g := Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1}
+	g := &Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1}
 	if prev != nil {
 		g.Posts = prev.Posts + 1
 	}

@@ -3,6 +3,7 @@
 package platformsim
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type Config struct {
 	// students. Zero means 62; at least 3, at most 20,000.
 	RosterSize int `yaml:"roster_size"`
 
-	// Platforms maps a profile's name ("canvas", "moodle") to what is installed there. Empty means every profile, with
+	// Platforms maps a profile's name ("canvas", "moodle", ...; see ProfileNames) to what is installed there. Empty means every profile, with
 	// no tools.
 	Platforms map[string]PlatformConfig `yaml:"platforms"`
 
@@ -44,7 +45,8 @@ type Config struct {
 	// silence.
 	Logf func(format string, args ...any) `yaml:"-"`
 
-	profiles []*Profile // nil: those of profiles
+	profiles []*Profile                      // nil: those of profiles
+	newRSA   func() (*rsa.PrivateKey, error) // nil: a fresh key of 2048 bits
 }
 
 // PlatformConfig is one platform of the simulator.
@@ -62,6 +64,57 @@ type PlatformConfig struct {
 	// NoStorage stops the platform from offering postMessage storage (lti_storage_target). False means what the
 	// platform does.
 	NoStorage bool `yaml:"no_storage"`
+
+	// NoLoginClient leaves client_id and lti_deployment_id out of login initiations, as older Schoology does. False means
+	// what the platform does.
+	NoLoginClient bool `yaml:"no_login_client"`
+
+	// OneShot makes a login good for one authentication request on platforms that take several, or of which it is not
+	// known. False means what the platform is known to do.
+	OneShot bool `yaml:"one_shot"`
+
+	// AudienceArray makes aud of id_tokens an array of one, as Blackboard's documentation allows. False means what the
+	// platform does.
+	AudienceArray bool `yaml:"audience_array"`
+
+	// SiteIssuer puts the iss of a tool that belongs to a site into Sakai's id_tokens; login initiations keep the
+	// server's. False means one iss. Other platforms ignore it.
+	SiteIssuer bool `yaml:"site_issuer"`
+
+	// ExtraKeys is the number of further keys in the key set that never sign. Zero means none; at most 500. 150 make a key
+	// set of more than 64 KiB.
+	ExtraKeys int `yaml:"extra_keys"`
+
+	// HTMLTokenFailure answers refused token requests with an HTML page and 502, as was seen at Schoology. False means
+	// the platform's own errors.
+	HTMLTokenFailure bool `yaml:"html_token_failure"`
+
+	// GradedLinks gives Brightspace's links a line item, as when a teacher has tied them to a grade item. False means
+	// what the platform does; all others have one always.
+	GradedLinks bool `yaml:"graded_links"`
+
+	// NewerScoresOnly refuses a score that is not newer than the stored one with 409, on Brightspace, Blackboard and
+	// Schoology, of which it is not known. False means that the last one counts there. Other platforms ignore it.
+	NewerScoresOnly bool `yaml:"newer_scores_only"`
+
+	// ScoreStatus is the status of an accepted score on Brightspace, Blackboard and Schoology, of which it is not known:
+	// 200 to 204. Zero means 200. Other platforms ignore it.
+	ScoreStatus int `yaml:"score_status"`
+
+	// WholeRoster lists everybody, as Brightspace does after a deployment setting. False means those who have launched
+	// the tool; all other platforms list everybody always.
+	WholeRoster bool `yaml:"whole_roster"`
+
+	// RosterPage is the page size of Brightspace's and Blackboard's rosters, whose paging is not known. Zero means one
+	// page. Other platforms ignore it.
+	RosterPage int `yaml:"roster_page"`
+
+	// EmptyRoster takes everybody out of the roster; launches go on. False means a course with people.
+	EmptyRoster bool `yaml:"empty_roster"`
+
+	// AppMenu makes Schoology's launches come from the app menu: without context, grades and roster. False means from a
+	// course. Other platforms ignore it.
+	AppMenu bool `yaml:"app_menu"`
 }
 
 // ToolConfig is one tool as an administrator typed it into the platform.
@@ -87,6 +140,7 @@ const (
 	defaultRoster = 62
 	maxRoster     = 20000
 	maxTools      = 64
+	maxExtraKeys  = 500
 )
 
 var toolName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
@@ -135,6 +189,15 @@ func (c PlatformConfig) validate() error {
 	case "", "GET", "POST":
 	default:
 		return fmt.Errorf("login_method %q: GET or POST", c.LoginMethod)
+	}
+	if c.ExtraKeys < 0 || c.ExtraKeys > maxExtraKeys {
+		return fmt.Errorf("extra_keys %d: 0 to %d", c.ExtraKeys, maxExtraKeys)
+	}
+	if c.ScoreStatus != 0 && (c.ScoreStatus < 200 || c.ScoreStatus > 204) {
+		return fmt.Errorf("score_status %d: 200 to 204", c.ScoreStatus)
+	}
+	if c.RosterPage < 0 || c.RosterPage > maxRoster {
+		return fmt.Errorf("roster_page %d: 0 to %d", c.RosterPage, maxRoster)
 	}
 	if len(c.Tools) > maxTools {
 		return errors.New("too many tools")

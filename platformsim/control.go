@@ -4,7 +4,9 @@ package platformsim
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 )
 
 // TokenRequests returns the last requests to the token endpoint (at most 1,000), oldest first.
@@ -62,12 +64,14 @@ func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) 
 		var t toolJSON
 		control(w, r, &t, func() error { return p.SetTool(ToolConfig(t)) })
 	})
-	post("/sim/keys/rotate", func(w http.ResponseWriter, _ *http.Request) {
-		if err := p.RotateKeys(); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+	post("/sim/keys/rotate", func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			r.Body = io.NopCloser(strings.NewReader("{}"))
 		}
-		w.WriteHeader(http.StatusNoContent)
+		var rotation struct {
+			How Rotation `json:"how"`
+		}
+		control(w, r, &rotation, func() error { return p.RotateKeysAs(rotation.How) })
 	})
 	post("/sim/tokens/revoke", func(w http.ResponseWriter, _ *http.Request) {
 		p.RevokeTokens()

@@ -2,8 +2,8 @@
 
 // Package platformsim is a learning platform in a box: one HTTPS server on loopback that plays several platforms at
 // once, each under its own path (https://127.0.0.1:PORT/canvas, .../moodle), with the shapes and the strictness of the
-// real ones. It is the judge of this project and therefore imports nothing else of it: keys, signatures and checks are
-// its own.
+// real ones: Canvas, Moodle, Brightspace, Blackboard, Sakai, Open edX and Schoology. It is the judge of this project and
+// therefore imports nothing else of it: keys, signatures and checks are its own.
 //
 // # Use in a test
 //
@@ -40,7 +40,8 @@
 //	GET    faults          what is switched on
 //	POST   faults          FaultSetting: {"fault":"expired"} once, "times":3, or "sticky":true; "value" for its parameter
 //	DELETE faults          switch all off
-//	POST   keys/rotate     rotate the platform's keys as the platform does
+//	POST   keys/rotate     rotate the platform's keys: without a body as the platform does; {"how":"overlap"} keeps the old
+//	                       ones published, "abrupt" publishes new ones alone, "same_kid" changes the key and not its kid
 //
 // A POST answers 204, or 400 with the reason as text. The fault names are the Fault constants. The records hold at most
 // the last 1,000 entries each.
@@ -50,4 +51,7 @@
 // Real platforms forgive a lot: Moodle looks at neither aud nor jti of a client assertion. By default every platform
 // here checks all of aud, iss = sub = client_id, exp, iat, jti (once), kid and, where it is present, the deployment
 // claim; PlatformConfig.Lax leaves only the real platform's checks.
+//
+// What a platform's code or documentation does not say is not invented: it follows the specifications, and a switch of
+// PlatformConfig makes it otherwise.
 package platformsim

@@ -24,6 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// firstProfiles are the platforms whose rules the general tests know; profiles_test.go has the others'.
+var firstProfiles = []string{"canvas", "moodle"}
+
 // clock is a clock that tests move.
 type clock struct {
 	mu sync.Mutex
@@ -73,12 +76,34 @@ var otherKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return k
 })
 
+// keyPool hands out a few keys in turn, so that tests need not make one each time: keys that follow each other differ.
+var keyPool = struct {
+	sync.Mutex
+	keys []*rsa.PrivateKey
+	next int
+}{}
+
+func pooledKey() (*rsa.PrivateKey, error) {
+	keyPool.Lock()
+	defer keyPool.Unlock()
+	if len(keyPool.keys) < 16 {
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, err
+		}
+		keyPool.keys = append(keyPool.keys, k)
+		return k, nil
+	}
+	keyPool.next++
+	return keyPool.keys[keyPool.next%len(keyPool.keys)], nil
+}
+
 // newBench starts a platform with one tool, "quiz".
 func newBench(t *testing.T, platform string, change ...func(*PlatformConfig, *Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, clock: &clock{t: time.Date(2031, 1, 15, 10, 0, 0, 500e6, time.UTC)}, keys: map[string]*rsa.PrivateKey{"tool-1": toolKey()}}
 	pc := PlatformConfig{}
-	cfg := Config{Now: b.clock.now}
+	cfg := Config{Now: b.clock.now, newRSA: pooledKey}
 	for _, f := range change {
 		f(&pc, &cfg)
 	}

@@ -33,7 +33,14 @@ const (
 
 // Faults of the services.
 const (
-	FaultJWKSUnavailable    Fault = "jwks_unavailable"    // the key set answers 503 with HTML
+	FaultJWKSUnavailable    Fault = "jwks_unavailable"    // the key set answers with HTML; value: the status, 503 by default
+	FaultJWKSHTML           Fault = "jwks_html"           // the key set answers 200 with HTML
+	FaultJWKSEmpty          Fault = "jwks_empty"          // the key set is empty
+	FaultJWKSRedirect       Fault = "jwks_redirect"       // the key set answers 302; value: where to, itself by default
+	FaultJWKSSlow           Fault = "jwks_slow"           // the key set comes late; value: a duration of at most 30s, 2s by default
+	FaultJWKSStalled        Fault = "jwks_stalled"        // half of the key set comes, then nothing for 30 s
+	FaultJWKSHuge           Fault = "jwks_huge"           // the key set has 5,000 keys more, over 2 MiB
+	FaultJWKSCacheControl   Fault = "jwks_cache_control"  // Cache-Control of the key set; value: the header, a year by default
 	FaultTokenUnavailable   Fault = "token_unavailable"   // the token endpoint answers 503 with HTML
 	FaultTokenRejected      Fault = "token_rejected"      // a service refuses a good token, as after a restart
 	FaultServiceUnavailable Fault = "service_unavailable" // AGS and NRPS answer 503 with Retry-After: 1
@@ -67,6 +74,13 @@ var faultTable = []faultInfo{
 	{FaultMissingState, true, "No state"},
 	{FaultLaunchError, true, "Answer with an error"},
 	{FaultJWKSUnavailable, false, "Key set out of reach"},
+	{FaultJWKSHTML, false, "Key set is a page"},
+	{FaultJWKSEmpty, false, "Key set is empty"},
+	{FaultJWKSRedirect, false, "Key set has moved"},
+	{FaultJWKSSlow, false, "Key set is slow"},
+	{FaultJWKSStalled, false, "Key set stops halfway"},
+	{FaultJWKSHuge, false, "Key set is huge"},
+	{FaultJWKSCacheControl, false, "Key set promises to stay"},
 	{FaultTokenUnavailable, false, "Token endpoint out of reach"},
 	{FaultTokenRejected, false, "Services refuse a good token"},
 	{FaultServiceUnavailable, false, "Services out of reach"},

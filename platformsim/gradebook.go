@@ -159,10 +159,14 @@ type scorePost struct {
 	given      *float64
 	maximum    *float64
 	comment    string
+	hasComment bool // there is one, and it is not null
 	numberText bool // a score came as text
 }
 
-var errScore = errors.New("the body is not a score")
+var (
+	errScore  = errors.New("the body is not a score")
+	errNumber = errors.New("must be a number")
+)
 
 func parseScore(body []byte) (*scorePost, error) {
 	var in map[string]json.RawMessage
@@ -186,9 +190,14 @@ func parseScore(body []byte) (*scorePost, error) {
 	for name, dst := range map[string]*string{
 		"activityProgress": &s.activity, "gradingProgress": &s.grading, "timestamp": &s.timestamp, "comment": &s.comment,
 	} {
-		if raw, ok := in[name]; ok && string(raw) != "null" && json.Unmarshal(raw, dst) != nil {
+		raw, ok := in[name]
+		if !ok || string(raw) == "null" {
+			continue
+		}
+		if json.Unmarshal(raw, dst) != nil {
 			return nil, fmt.Errorf("%s must be text", name)
 		}
+		s.hasComment = s.hasComment || name == "comment"
 	}
 	for name, dst := range map[string]**float64{"scoreGiven": &s.given, "scoreMaximum": &s.maximum} {
 		raw, ok := in[name]
@@ -199,11 +208,11 @@ func parseScore(body []byte) (*scorePost, error) {
 		if json.Unmarshal(raw, &v) != nil {
 			var text string
 			if json.Unmarshal(raw, &text) != nil {
-				return nil, fmt.Errorf("%s must be a number", name)
+				return nil, fmt.Errorf("%s %w", name, errNumber)
 			}
 			var err error
 			if v, err = strconv.ParseFloat(text, 64); err != nil {
-				return nil, fmt.Errorf("%s must be a number", name)
+				return nil, fmt.Errorf("%s %w", name, errNumber)
 			}
 			s.numberText = true
 		}

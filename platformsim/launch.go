@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,13 +75,19 @@ var errBusy = errors.New("too many launches are waiting")
 func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (*Form, error) {
 	l := &launch{tool: t, person: pr, view: view, started: p.sim.now()}
 	l.storage = storage && p.profile.StorageFrame != "" && !p.cfg.NoStorage
-	id, err := p.launchID()
+	id, err := p.launchID(l)
 	if err != nil {
 		return nil, err
 	}
 	l.id = id
-	if l.hint, err = p.profile.MessageHint(p, l); err != nil {
-		return nil, err
+	if hint := p.profile.MessageHint; hint != nil {
+		if l.hint, err = hint(p, l); err != nil {
+			return nil, err
+		}
+	}
+	fields := p.profile.LoginFields(p, l)
+	if p.cfg.NoLoginClient {
+		fields = slices.DeleteFunc(fields, func(f Field) bool { return f.Name == "client_id" || f.Name == "lti_deployment_id" })
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,15 +102,15 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 		}
 	}
 	p.launches[l.id] = l
-	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: p.profile.LoginFields(p, l)}, nil
+	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: fields}, nil
 }
 
 // launchID makes a name that no waiting launch has: Moodle's are short enough to meet.
-func (p *Platform) launchID() (string, error) {
+func (p *Platform) launchID(l *launch) (string, error) {
 	for range 10 {
 		id, err := "", error(nil)
 		if p.profile.LaunchID != nil {
-			id, err = p.profile.LaunchID(p)
+			id, err = p.profile.LaunchID(p, l)
 		} else {
 			id, err = p.sim.randomHex(32)
 		}
@@ -113,7 +120,7 @@ func (p *Platform) launchID() (string, error) {
 		p.mu.Lock()
 		_, taken := p.launches[id]
 		p.mu.Unlock()
-		if !taken {
+		if !taken || p.profile.OneLaunch {
 			return id, nil
 		}
 	}
@@ -131,6 +138,19 @@ func (p *Platform) loginMethod() string {
 func (p *Platform) takeLaunch(id string) (*launch, bool) {
 	l, ok := p.launches[id]
 	delete(p.launches, id)
+	if !ok || p.sim.now().Sub(l.started) > p.profile.LaunchExpires {
+		return nil, false
+	}
+	return l, true
+}
+
+// findLaunch finds a waiting launch and leaves it, for platforms that take a hint again until it expires, or that nobody
+// knows not to; PlatformConfig.OneShot makes them consume it. It is called with p.mu held.
+func (p *Platform) findLaunch(id string) (*launch, bool) {
+	if p.cfg.OneShot {
+		return p.takeLaunch(id)
+	}
+	l, ok := p.launches[id]
 	if !ok || p.sim.now().Sub(l.started) > p.profile.LaunchExpires {
 		return nil, false
 	}
@@ -161,7 +181,11 @@ func (p *Platform) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	})
 	if form.Method == http.MethodGet {
 		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, form.getURL(), http.StatusFound)
+		uri := form.getURL()
+		if join := p.profile.LoginQuery; join != "" {
+			uri = form.Action + join + form.encode()
+		}
+		http.Redirect(w, r, uri, http.StatusFound)
 		return
 	}
 	p.autoSubmit(w, form)
@@ -178,7 +202,7 @@ func (p *Platform) user(r *http.Request) *Person {
 	return p.byKey[c.Value]
 }
 
-// authOutcome is what the authorization endpoint decided. One of launch, code, page and repost is set.
+// authOutcome is what the authorization endpoint decided. One of launch, code, page, json and repost is set.
 type authOutcome struct {
 	launch      *launch
 	redirect    string // where to post; empty: the redirect URI asked for
@@ -186,7 +210,8 @@ type authOutcome struct {
 	description string
 	status      int // of the error page
 	page        string
-	repost      bool // ask the browser to post once more, so that its cookie comes along
+	json        string // body of an error in JSON, instead of the page
+	repost      bool   // ask the browser to post once more, so that its cookie comes along
 }
 
 // serveHop sends the browser to the second authorization endpoint, parameters unchanged.
@@ -244,6 +269,11 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		p.autoSubmit(w, &Form{Method: http.MethodPost, Action: p.base + p.profile.AuthorizationPath, Fields: append(fields, Field{"repost", "true"})})
+	case out.json != "":
+		p.sim.logf("%s: answer %d: %s", p.profile.Name, out.status, out.json)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(out.status)
+		write(w, []byte(out.json))
 	case out.page != "":
 		p.errorPage(w, out.status, out.page)
 	case out.code != "":
@@ -291,10 +321,15 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 		fields = fields[:1]
 	}
 	if l.storage && !p.profile.StorageSilent {
-		fields = append(fields, Field{"lti_storage_target", p.profile.StorageFrame})
+		at := len(fields)
+		if p.profile.StorageFirst {
+			at = 1
+		}
+		fields = slices.Insert(fields, at, Field{"lti_storage_target", p.profile.StorageFrame})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	l.tool.visitors[l.person.ID] = true
 	l.tool.lastForm, l.tool.lastNonce = fields, nonce
 	p.launchLog = appendCapped(p.launchLog, LaunchRecord{
 		Time: p.sim.now(), Tool: l.tool.cfg.Name, User: l.person.Key, RedirectURI: redirect, State: state, Claims: claims,
@@ -312,6 +347,13 @@ type LaunchRecord struct {
 	Claims      map[string]any `json:"claims"`
 }
 
+func (p *Platform) audience(client string) any {
+	if p.profile.AudArray || p.cfg.AudienceArray {
+		return []string{client}
+	}
+	return client
+}
+
 // claims puts the core claims on top of the platform's own.
 func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	now := p.sim.now().Unix()
@@ -319,10 +361,7 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
 	c["iss"] = p.tokenIssuer()
-	c["aud"] = l.tool.client
-	if p.profile.AudArray {
-		c["aud"] = []string{l.tool.client}
-	}
+	c["aud"] = p.audience(l.tool.client)
 	if p.profile.Azp {
 		c["azp"] = l.tool.client
 	}

@@ -35,13 +35,16 @@ func TestLaunchThroughABrowser(t *testing.T) {
 				}
 				tok := b.idToken(&Form{Fields: []Field{{"id_token", posted.Get("id_token")}}})
 				for claim, want := range map[string]any{
-					"iss": b.reg.Issuer, "aud": b.reg.ClientID, "sub": b.person("student").ID, "nonce": "nonce-1",
+					"iss": b.reg.Issuer, "sub": b.person("student").ID, "nonce": "nonce-1",
 					ClaimDeployment: b.reg.DeploymentID, claimLTI + "version": "1.3.0",
 					claimLTI + "message_type": "LtiResourceLinkRequest", claimLTI + "target_link_uri": b.tool.URL + "/launch",
 				} {
 					if tok.claims[claim] != want {
 						t.Errorf("%s = %v, want %v", claim, tok.claims[claim], want)
 					}
+				}
+				if !tok.audienceIs(b.reg.ClientID) {
+					t.Errorf("aud = %v, want %v", tok.claims["aud"], b.reg.ClientID)
 				}
 				if n := b.platform().Hits()["authorize"]; n != 1 {
 					t.Errorf("%d authentication requests were counted, want 1", n)
@@ -356,7 +359,7 @@ func TestFaults(t *testing.T) {
 		FaultReusedNonce:     {"", claim("nonce", "nonce-1")},
 		FaultUnknownKid:      {"", func(f *Form) bool { return parse(f).header["kid"] != good.header["kid"] }},
 		FaultMissingKid:      {"", func(f *Form) bool { return parse(f).header["kid"] == nil }},
-		FaultBadSignature:    {"", func(f *Form) bool { return parse(f).verify(&b.platform().signingKey().key.PublicKey) != nil }},
+		FaultBadSignature:    {"", func(f *Form) bool { return parse(f).verify(&b.platform().signingKey(nil).key.PublicKey) != nil }},
 		FaultAlgNone:         {"", func(f *Form) bool { return strings.HasSuffix(f.Get("id_token"), ".") }},
 		FaultWrongDeployment: {"", func(f *Form) bool { return b.idToken(f).claims[ClaimDeployment] != b.reg.DeploymentID }},
 		FaultMissingClaim:    {"nonce", func(f *Form) bool { _, there := b.idToken(f).claims["nonce"]; return !there }},

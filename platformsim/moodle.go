@@ -45,7 +45,7 @@ func moodleProfile() *Profile {
 		DeploymentID:   func(n int, _ string) string { return strconv.Itoa(3 + n) },
 		ResourceLinkID: func(n int, _ string) string { return strconv.Itoa(57 + n) },
 		LineItemID:     func(n int) string { return strconv.Itoa(917 + n) },
-		PersonID:       func(n int, _ string) string { return strconv.Itoa(11 + n) },
+		PersonID:       func(_ string, n int, _ string) string { return strconv.Itoa(11 + n) },
 		LoginHint: func(pr *Person) string {
 			if pr.ID == "" {
 				return "0"
@@ -54,7 +54,7 @@ func moodleProfile() *Profile {
 		},
 
 		LoginMethod:   http.MethodPost,
-		LaunchID:      func(p *Platform) (string, error) { return p.randomDigits() },
+		LaunchID:      func(p *Platform, _ *launch) (string, error) { return p.randomDigits() },
 		MessageHint:   moodleHint,
 		LoginFields:   moodleLogin,
 		LaunchExpires: time.Hour,

@@ -172,9 +172,9 @@ func moodleCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	return nil
 }
 
-func moodleApplyScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) Grade {
+func moodleApplyScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade {
 	at, _ := moodleTime(s.timestamp) // checked before
-	g := Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1}
+	g := &Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1}
 	if prev != nil {
 		g.Posts = prev.Posts + 1
 	}

@@ -2,7 +2,11 @@
 
 package platformsim
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 func (p *Platform) serveMemberships(w http.ResponseWriter, r *http.Request) {
 	p.hit("nrps")
@@ -24,11 +28,8 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 	if f != nil {
 		return f
 	}
-	if id := r.PathValue("tool"); id != "" && id != t.toolID() {
-		return refuse(failUnauthorized, "the token is another tool's")
-	}
-	if r.PathValue("course") != courseID {
-		return refuse(failNotFound, "no such course")
+	if f := p.checkPath(t, r); f != nil {
+		return f
 	}
 	if !rules.CheckAccept(r) {
 		return refuse(failNoHandler, "No handler found")
@@ -44,13 +45,22 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 			role = ""
 		}
 	}
+	p.mu.Lock()
+	visitors := maps.Clone(t.visitors)
+	p.mu.Unlock()
 	var who []*Person
 	for _, pr := range p.enrolled {
+		if p.cfg.EmptyRoster || (rules.OnlyVisitors && !p.cfg.WholeRoster && !visitors[pr.ID]) {
+			continue
+		}
 		if role == "" || rules.Role(pr, role) {
 			who = append(who, pr)
 		}
 	}
 	win := rules.Page(p.requestURL(r), len(who))
+	if rules.UnknownPages && p.cfg.RosterPage > 0 {
+		win = offsetPage(p.requestURL(r), len(who), p.cfg.RosterPage, "offset")
+	}
 	members := []map[string]any{}
 	for _, pr := range who[win.from:win.to] {
 		m := rules.Member(p, pr)
@@ -62,14 +72,18 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 	if win.link != "" {
 		w.Header().Set("Link", win.link)
 	}
-	if rules.EmptyBody && len(members) == 0 {
+	if len(members) == 0 && rules.EmptyBody {
 		w.Header().Set("Content-Type", rules.ContentType)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
+	inContext := map[string]any{"id": rules.ContextID(p), "label": courseLabel, "title": courseTitle}
+	if rules.ContextKeys != nil {
+		maps.DeleteFunc(inContext, func(name string, _ any) bool { return !slices.Contains(rules.ContextKeys, name) })
+	}
 	return p.answer(w, http.StatusOK, rules.ContentType, map[string]any{
 		"id":      rules.OwnID(p, r),
-		"context": map[string]any{"id": rules.ContextID(p), "label": courseLabel, "title": courseTitle},
+		"context": inContext,
 		"members": members,
 	})
 }

@@ -4,8 +4,10 @@ package platformsim
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -43,7 +45,7 @@ var (
 
 // roster makes the people of one course, the same at every start: a teacher, a teaching assistant and size-2 students,
 // then two who are not enrolled.
-func roster(pf *Profile, size int) (enrolled, others []*Person) {
+func roster(pf *Profile, base string, size int) (enrolled, others []*Person) {
 	add := func(n int, key string, role Role) *Person {
 		p := &Person{
 			Key: key, Role: role, Username: key,
@@ -52,7 +54,7 @@ func roster(pf *Profile, size int) (enrolled, others []*Person) {
 			Email:  key + "@example.org",
 		}
 		if role != Anonymous {
-			p.ID = pf.PersonID(n, key)
+			p.ID = pf.PersonID(base, n, key)
 		} else {
 			p.Given, p.Family, p.Email, p.Username = "", "", "", ""
 		}
@@ -80,6 +82,24 @@ func derived(n int, seed string) string {
 	sum := sha256.Sum256([]byte("platformsim\x00" + seed))
 	return hex.EncodeToString(sum[:])[:n]
 }
+
+// derivedNumber returns a number below 2^32 that depends only on the seed.
+func derivedNumber(seed string) int {
+	sum := sha256.Sum256([]byte("platformsim\x00" + seed))
+	return int(binary.BigEndian.Uint32(sum[:4]))
+}
+
+// uuidFrom returns a random UUID.
+func uuidFrom(random io.Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", err
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+}
+
+func (s *Sim) randomUUID() (string, error) { return uuidFrom(s.random) }
 
 // derivedUUID returns a UUID that depends only on the seed.
 func derivedUUID(seed string) string {

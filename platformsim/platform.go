@@ -9,10 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -75,6 +72,8 @@ type tool struct {
 	target     string
 	scopes     []string
 	keys       toolKeys
+	ring       *keyRing        // the platform's keys for this tool, where each tool has its own
+	visitors   map[string]bool // ids of those who launched it; guarded by Platform.mu
 
 	// Guarded by Platform.mu: what was posted last.
 	lastForm  []Field
@@ -121,15 +120,17 @@ func newPlatform(s *Sim, pf *Profile, cfg PlatformConfig) (*Platform, error) {
 		return nil, err
 	}
 	var others []*Person
-	p.enrolled, others = roster(pf, s.cfg.RosterSize)
+	p.enrolled, others = roster(pf, p.base, s.cfg.RosterSize)
 	for _, pr := range slices.Concat(p.enrolled, others) {
 		p.byKey[pr.Key] = pr
 		if pr.ID != "" {
 			p.byID[pr.ID] = pr
 		}
 	}
-	if err := p.makeKeys(); err != nil {
-		return nil, err
+	if !pf.Keys.PerTool {
+		if err := p.makeKeys(&p.ring); err != nil {
+			return nil, err
+		}
 	}
 	for _, t := range cfg.Tools {
 		if p.tool(t.Name) != nil {
@@ -173,15 +174,28 @@ func (p *Platform) SetTool(cfg ToolConfig) error {
 		t.scopes = []string{ScopeLineItem, ScopeLineItemReadonly, ScopeResultReadonly, ScopeScore, ScopeMemberships}
 	}
 	t.link = p.profile.ResourceLinkID(n, seed)
+	if at < 0 {
+		t.visitors = map[string]bool{}
+		if p.profile.Keys.PerTool {
+			t.ring = &keyRing{}
+			if err := p.makeKeys(t.ring); err != nil {
+				return err
+			}
+		}
+	}
 	if other := p.findTool(func(o *tool) bool { return o.client == t.client && o.cfg.Name != cfg.Name }); other != nil {
 		return fmt.Errorf("tool %s: client_id %q belongs to tool %s", cfg.Name, t.client, other.cfg.Name)
 	}
 	if at >= 0 {
-		t.lastForm, t.lastNonce = p.tools[at].lastForm, p.tools[at].lastNonce
+		old := p.tools[at]
+		t.lastForm, t.lastNonce, t.ring, t.visitors = old.lastForm, old.lastNonce, old.ring, old.visitors
 		p.tools[at] = t
 		return nil
 	}
 	p.tools = append(p.tools, t)
+	if p.profile.AGS.NoLinkItem && !p.cfg.GradedLinks {
+		return nil
+	}
 	p.addItem(&LineItem{Tool: cfg.Name, Label: "Quiz of " + cfg.Name, ScoreMaximum: 100, ResourceLinkID: t.link})
 	return nil
 }
@@ -269,49 +283,6 @@ func (p *Platform) hit(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hits[name]++
-}
-
-// expand fills the braces of a service path.
-func (p *Platform) expand(path string, t *tool, item string) string {
-	r := strings.NewReplacer("{course}", courseID, "{tool}", t.toolID(), "{item}", url.PathEscape(item))
-	return p.base + r.Replace(path)
-}
-
-// toolID is the number that URLs of some platforms carry.
-func (t *tool) toolID() string { return strconv.Itoa(t.n + 3) }
-
-func (p *Platform) withQuery(u string, t *tool) string {
-	if p.profile.ServiceQuery == nil {
-		return u
-	}
-	return u + "?" + p.profile.ServiceQuery(t)
-}
-
-func (p *Platform) lineItemsURI(t *tool) string {
-	return p.withQuery(p.expand(p.profile.LineItemsPath, t, ""), t)
-}
-
-func (p *Platform) lineItemURI(t *tool, li *LineItem) string {
-	return p.withQuery(p.expand(p.profile.LineItemPath, t, li.ID), t)
-}
-
-func (p *Platform) membershipsURI(t *tool) string {
-	return p.expand(p.profile.MembershipsPath, t, "")
-}
-
-func (p *Platform) tokenIssuer() string {
-	if f := p.profile.TokenIssuer; f != nil {
-		return f(p.base)
-	}
-	return p.profile.Issuer(p.base)
-}
-
-// tokenAudience is the aud that a tool's client assertions must have.
-func (p *Platform) tokenAudience(t *tool) string {
-	if f := p.profile.TokenAudience; f != nil {
-		return f(p.base)
-	}
-	return p.expand(p.profile.TokenPath, t, "")
 }
 
 func (p *Platform) routes(mux *http.ServeMux) {

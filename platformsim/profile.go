@@ -18,12 +18,15 @@ type Profile struct {
 
 	Issuer func(base string) string // iss of login initiations, from the platform's base URL
 	// TokenIssuer is the iss of id_tokens where it differs from the login's. Nil means Issuer.
-	TokenIssuer func(base string) string
+	TokenIssuer func(p *Platform) string
 	// TokenAudience is the aud of client assertions. Nil means the URL of the token endpoint.
 	TokenAudience func(base string) string
 
-	// Paths are relative to the platform's base URL. They are ServeMux patterns: JWKSPath and TokenPath may have {tool},
-	// service paths {course}, {item} and {tool}.
+	CourseID string // the course as service URLs name it; empty: courseID
+
+	// Paths are relative to the platform's base URL. All but those of the authorization are ServeMux patterns and may
+	// have {tool} (a number), {client} (the client id), {deployment} and {config} (a UUID), which name the tool; service
+	// paths may also have {course} and {item}.
 	AuthorizationPath string
 	AuthorizationHop  string // the endpoint answers 302 to this second one, which decides; empty: no hop
 	TokenPath         string
@@ -33,6 +36,7 @@ type Profile struct {
 	ScoresPath        string
 	ResultsPath       string
 	MembershipsPath   string
+	RosterQuery       string // the query that the membership URL carries; empty: none
 
 	ServiceQuery func(t *tool) string // the query that line item URLs carry; nil: none
 	ResultID     func(lineItem, person string) string
@@ -42,16 +46,19 @@ type Profile struct {
 	DeploymentID   func(n int, seed string) string
 	ResourceLinkID func(n int, seed string) string
 	LineItemID     func(n int) string
-	PersonID       func(n int, seed string) string
+	PersonID       func(base string, n int, seed string) string
 	LoginHint      func(pr *Person) string
 
 	// Login initiation.
-	LoginMethod   string                            // GET or POST
-	StorageFrame  string                            // frame that serves postMessage storage, or _parent; empty: none offered
-	StorageSilent bool                              // the storage is named at the login, but not at the launch
-	LaunchID      func(p *Platform) (string, error) // name of a started launch inside the hint; nil: 32 hex
-	MessageHint   func(p *Platform, l *launch) (string, error)
+	LoginMethod   string                                       // GET or POST
+	StorageFrame  string                                       // frame that serves postMessage storage, or _parent; empty: none offered
+	LaunchID      func(p *Platform, l *launch) (string, error) // name of a started launch inside the hint; nil: 32 hex
+	MessageHint   func(p *Platform, l *launch) (string, error) // nil: there is none
 	LoginFields   func(p *Platform, l *launch) []Field
+	LoginQuery    string        // what joins login URI and fields of a GET; empty: "?", or "&" behind a query
+	StorageFirst  bool          // lti_storage_target comes before state in the launch form
+	StorageSilent bool          // the storage is named at the login, but not at the launch
+	OneLaunch     bool          // LaunchID names tool and person: a click takes the place of the one before
 	LaunchExpires time.Duration // how long a started launch waits for its authentication request
 
 	// CheckAuthRequest is the authorization endpoint: it finds the launch, and consumes it, or says how to refuse. It is
@@ -79,18 +86,25 @@ type Profile struct {
 
 // KeyRules describe the platform's key set.
 type KeyRules struct {
-	Count   int // keys published
-	Signing int // index of the one that signs
-	Kid     func(at time.Time, n int, random io.Reader) (string, error)
-	Bare    bool              // the keys say neither alg nor use
-	Headers map[string]string // of the key set's answer
+	Count     int // keys published
+	Signing   int // index of the one that signs
+	Kid       func(at time.Time, n int, random io.Reader) (string, error)
+	Headers   map[string]string // of the key set's answer
+	Without   []string          // members that published keys lack
+	PerTool   bool              // each tool's own key set; JWKSPath names the tool
+	SortByKid bool              // published in the order of the kid, not of age
+	KeepOld   bool              // a rotated key stays published until the next rotation
 }
 
 // TokenRules describe the token endpoint.
 type TokenRules struct {
-	UserAgent     string        // sent when the tool's key set is fetched
-	MaxAge        time.Duration // iat not older; zero: not checked
-	MaxAhead      time.Duration // iat and nbf not further ahead
+	UserAgent     string                      // sent when the tool's key set is fetched
+	MaxAge        time.Duration               // iat not older; zero: not checked
+	MaxAhead      time.Duration               // iat and nbf not further ahead
+	MaxLate       time.Duration               // exp not longer ago
+	ByPath        bool                        // TokenPath names the tool; the sub is looked at in strict mode only
+	AnyKey        bool                        // lax: a missing kid is fine, all keys of the tool are tried
+	Widen         func(scope string) []string // scopes that are granted along; nil: none
 	Checks        AssertionChecks
 	PartialScopes bool   // grant those that are allowed, instead of refusing all
 	EmptyScopes   bool   // with PartialScopes: answer 200 even if none is allowed
@@ -111,30 +125,37 @@ type AGSRules struct {
 	CreateStatus    int      // when a line item was made; zero: 201
 	CheckAccept     func(r *http.Request, media string) bool
 	CheckScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *failure
-	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) Grade
+	ApplyScore      func(p *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade // nil: the grade goes
 	ScoreAnswer     func(w http.ResponseWriter, p *Platform, li *LineItem, s *scorePost)
 	ScoreMediaExact bool // refuse other content types even in lax mode
 	LineItemJSON    func(p *Platform, t *tool, li *LineItem) map[string]any
 	CheckDelete     func(li *LineItem) *failure
 	Page            func(u *url.URL, total int) pageWindow
 	ResultsPage     func(u *url.URL, total int) (pageWindow, *failure)
-	OneItemOnly     bool // the claim names a line item only while the link has exactly one
+	OneItemOnly     bool                                      // the claim names a line item only while the link has exactly one
+	NoLinkItem      bool                                      // a link has no line item until somebody makes one
+	ScoreMedia      []string                                  // further content types of scores
+	LinkFilter      string                                    // name of the filter for a link; empty: resource_link_id
+	CheckItem       func(in *itemBody, li *LineItem) *failure // a new line item (li is nil) or a change; nil: no more rules
 }
 
 // NRPSRules describe the Names and Role Provisioning Services.
 type NRPSRules struct {
-	Versions    []string
-	ContentType string
-	CheckAccept func(r *http.Request) bool
-	Role        func(pr *Person, role string) bool // does the person match the role filter?
-	Link        func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
-	LinkBeats   bool // rlid switches the role filter off
-	EmptyBody   bool // an empty roster is an empty body
-	Page        func(u *url.URL, total int) pageWindow
-	Member      func(p *Platform, pr *Person) map[string]any
-	Message     func(p *Platform, t *tool, pr *Person) []map[string]any
-	ContextID   func(p *Platform) string
-	OwnID       func(p *Platform, r *http.Request) string
+	Versions     []string
+	ContentType  string
+	CheckAccept  func(r *http.Request) bool
+	Role         func(pr *Person, role string) bool // does the person match the role filter?
+	Link         func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
+	LinkBeats    bool // rlid switches the role filter off
+	Page         func(u *url.URL, total int) pageWindow
+	Member       func(p *Platform, pr *Person) map[string]any
+	Message      func(p *Platform, t *tool, pr *Person) []map[string]any
+	ContextID    func(p *Platform) string
+	ContextKeys  []string // members of the context; nil: id, label and title
+	EmptyBody    bool     // an empty roster is an empty body
+	OnlyVisitors bool     // who never launched the tool is not listed
+	UnknownPages bool     // PlatformConfig.RosterPage makes pages
+	OwnID        func(p *Platform, r *http.Request) string
 }
 
 // pageWindow is a slice of a list and the Link header that goes with it.
@@ -147,7 +168,11 @@ type pageWindow struct {
 type Field struct{ Name, Value string }
 
 // profiles lists the platforms that can be simulated.
-func profiles() []*Profile { return []*Profile{canvasProfile(), moodleProfile()} }
+func profiles() []*Profile {
+	return []*Profile{
+		canvasProfile(), moodleProfile(), brightspaceProfile(), blackboardProfile(), sakaiProfile(), openEdXProfile(), schoologyProfile(),
+	}
+}
 
 // ProfileNames returns the names of all platforms that can be simulated, in a fixed order.
 func ProfileNames() []string {
@@ -167,6 +192,7 @@ const (
 	failNoHandler                       // path, method or Accept not served
 	failMediaType
 	failMalformed
+	failNumber        // a score is no number
 	failMissing       // a required member is missing
 	failStale         // an equal or newer score is stored
 	failMaximum       // scoreGiven without a usable scoreMaximum

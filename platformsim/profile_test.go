@@ -20,11 +20,11 @@ func oddProfile() *Profile {
 	pf := moodleProfile()
 	pf.Name, pf.Title = "odd", "Odd"
 	pf.LoginMethod, pf.StorageFrame, pf.StorageSilent = http.MethodGet, parentFrame, true
-	pf.TokenIssuer = func(base string) string { return base + "/site/42" }
+	pf.TokenIssuer = func(p *Platform) string { return p.base + "/site/42" }
 	pf.TokenAudience = func(string) string { return "https://api.odd.example/auth/token" }
 	pf.TokenPath, pf.JWKSPath = "/token/{tool}", "/keys/{tool}"
 	pf.AudArray, pf.Nbf, pf.NoTyp = true, true, true
-	pf.Keys.Bare = true
+	pf.Keys.Without = []string{"alg", "use"}
 	pf.Keys.Headers = map[string]string{"Content-Disposition": "attachment; filename=keyset.json"}
 	pf.Keys.Kid = func(_ time.Time, n int, _ io.Reader) (string, error) { return "-1184302965", nil }
 	pf.Token.TokenType, pf.Token.EmptyScopes = "bearer", true

@@ -72,7 +72,7 @@ func TestScoreRules(t *testing.T) {
 		{"assistant", m{"userId": "ta", "timestamp": "2031-01-15T10:00:03.000Z"}, 422, 400, 50.0},
 		{"unknown user", m{"userId": "nobody", "timestamp": "2031-01-15T10:00:03.000Z"}, 422, 400, 50.0},
 	}
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		token := b.token(ScopeScore)
 		for _, c := range cases {
@@ -105,7 +105,7 @@ func TestScoreRules(t *testing.T) {
 }
 
 func TestScoreTransport(t *testing.T) {
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		token := b.token(ScopeScore)
 		scores := strings.Replace(b.reg.LineItemURI+"/scores", "?type_id=3/scores", "/scores?type_id=3", 1)
@@ -236,7 +236,7 @@ func TestServiceFaults(t *testing.T) {
 }
 
 func TestLineItemsAndResults(t *testing.T) {
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		token := b.token(ScopeLineItem, ScopeScore, ScopeResultReadonly)
 		ask := func(method, uri, media, body string) (int, http.Header, []byte) {

@@ -5,113 +5,12 @@ package platformsim
 import (
 	"crypto"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
-	"net/http"
-	"sync"
 )
-
-// platformKey is one RSA key of a platform.
-type platformKey struct {
-	kid string
-	key *rsa.PrivateKey
-}
-
-// keyRing holds the keys of one platform in the order they are published.
-type keyRing struct {
-	mu   sync.Mutex
-	keys []platformKey
-	made int // keys made since the start
-}
-
-func (p *Platform) newKey(n int) (platformKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return platformKey{}, err
-	}
-	kid, err := p.profile.Keys.Kid(p.sim.now(), n, p.sim.random)
-	if err != nil {
-		return platformKey{}, err
-	}
-	return platformKey{kid: kid, key: key}, nil
-}
-
-func (p *Platform) makeKeys() error {
-	for n := range p.profile.Keys.Count {
-		k, err := p.newKey(n)
-		if err != nil {
-			return err
-		}
-		p.ring.keys = append(p.ring.keys, k)
-		p.ring.made++
-	}
-	return nil
-}
-
-// RotateKeys replaces the platform's keys as the platform does: where several are published the next one begins to
-// sign and the oldest goes; where there is one it is swapped at once.
-func (p *Platform) RotateKeys() error {
-	p.ring.mu.Lock()
-	defer p.ring.mu.Unlock()
-	k, err := p.newKey(p.ring.made)
-	if err != nil {
-		return err
-	}
-	p.ring.made++
-	p.ring.keys = append(p.ring.keys[1:len(p.ring.keys):len(p.ring.keys)], k)
-	return nil
-}
-
-func (p *Platform) signingKey() platformKey {
-	p.ring.mu.Lock()
-	defer p.ring.mu.Unlock()
-	return p.ring.keys[p.profile.Keys.Signing]
-}
-
-// jwksJSON returns the published key set.
-func (p *Platform) jwksJSON() ([]byte, error) {
-	p.ring.mu.Lock()
-	defer p.ring.mu.Unlock()
-	var keys []map[string]string
-	for _, k := range p.ring.keys {
-		jwk := publicJWK(k.kid, &k.key.PublicKey)
-		if p.profile.Keys.Bare {
-			delete(jwk, "alg")
-			delete(jwk, "use")
-		}
-		keys = append(keys, jwk)
-	}
-	return json.Marshal(map[string]any{"keys": keys})
-}
-
-func publicJWK(kid string, pub *rsa.PublicKey) map[string]string {
-	return map[string]string{
-		"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid,
-		"n": b64(pub.N.Bytes()), "e": b64(big.NewInt(int64(pub.E)).Bytes()),
-	}
-}
-
-func (p *Platform) serveJWKS(w http.ResponseWriter, r *http.Request) {
-	p.hit("jwks")
-	if _, broken := p.takeFault(FaultJWKSUnavailable); broken {
-		http.Error(w, "<html><body>The site is being upgraded.</body></html>", http.StatusServiceUnavailable)
-		return
-	}
-	body, err := p.jwksJSON()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	for name, value := range p.profile.Keys.Headers {
-		w.Header().Set(name, value)
-	}
-	write(w, body)
-}
 
 // signRS256 returns a compact JWS.
 func signRS256(header map[string]any, claims any, key *rsa.PrivateKey) (string, error) {

@@ -33,6 +33,7 @@ type Sim struct {
 
 	startOnce sync.Once
 	closeOnce sync.Once
+	closing   chan struct{} // closed when Close begins
 	served    chan struct{} // closed when Serve has returned
 	serveErr  error         // set before served is closed
 }
@@ -40,7 +41,7 @@ type Sim struct {
 // New checks the configuration, makes keys and binds the address, so that URL and Registration can be used. Nothing is
 // answered before Start. After a successful New, Close must be called.
 func New(cfg Config) (*Sim, error) {
-	s := &Sim{cfg: cfg, now: cfg.Now, random: cfg.Rand, mux: http.NewServeMux(), served: make(chan struct{})}
+	s := &Sim{cfg: cfg, now: cfg.Now, random: cfg.Rand, mux: http.NewServeMux(), served: make(chan struct{}), closing: make(chan struct{})}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -175,6 +176,7 @@ func (s *Sim) Done() <-chan struct{} { return s.served }
 func (s *Sim) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
+		close(s.closing)
 		s.startOnce.Do(func() { close(s.served) }) // never started
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

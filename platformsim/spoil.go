@@ -12,10 +12,10 @@ import (
 func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (string, error) {
 	on := func(f Fault) bool { _, strikes := p.takeFault(f); return strikes }
 	shift := func(d time.Duration) {
-		c["iat"] = c["iat"].(int64) + int64(d/time.Second)
-		c["exp"] = c["exp"].(int64) + int64(d/time.Second)
-		if p.profile.Nbf {
-			c["nbf"] = c["iat"]
+		for _, name := range []string{"iat", "nbf", "exp"} {
+			if at, ok := c[name].(int64); ok {
+				c[name] = at + int64(d/time.Second)
+			}
 		}
 	}
 	if on(FaultExpired) {
@@ -39,10 +39,7 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 		c["iss"] = "https://somebody-else.example.org"
 	}
 	if on(FaultWrongAudience) {
-		c["aud"] = "another-tool"
-		if p.profile.AudArray {
-			c["aud"] = []string{"another-tool"}
-		}
+		c["aud"] = p.audience("another-tool")
 		if p.profile.Azp {
 			c["azp"] = "another-tool"
 		}
@@ -65,7 +62,7 @@ func (p *Platform) spoilAndSign(l *launch, c map[string]any, lastNonce string) (
 		}
 		delete(c, value)
 	}
-	key := p.signingKey()
+	key := p.signingKey(l.tool)
 	header := map[string]any{"typ": "JWT", "alg": "RS256", "kid": key.kid}
 	if p.profile.NoTyp {
 		delete(header, "typ")

@@ -4,7 +4,6 @@ package platformsim
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -94,6 +93,10 @@ func (p *Platform) serveToken(w http.ResponseWriter, r *http.Request) {
 	p.tokenLog = appendCapped(p.tokenLog, rec)
 	p.mu.Unlock()
 	if f != nil {
+		if p.cfg.HTMLTokenFailure {
+			p.errorPage(w, http.StatusBadGateway, "Something went wrong.")
+			return
+		}
 		p.profile.Token.Fail(w, f)
 		return
 	}
@@ -119,12 +122,9 @@ func (p *Platform) grant(r *http.Request, rec *TokenRequest) ([]byte, *tokenFail
 	}
 	rec.Header, rec.Claims = tok.header, tok.claims
 	rec.DeploymentID, rec.HasDeployment = tok.text(ClaimDeployment)
-	t, f := p.authenticate(r.Context(), tok)
+	t, f := p.authenticate(r, tok)
 	if t != nil {
 		rec.Tool = t.cfg.Name
-		if id := r.PathValue("tool"); id != "" && id != t.toolID() {
-			return nil, tokenRefusal(tokClient, "this is the token endpoint of another tool")
-		}
 	}
 	if f != nil {
 		return nil, f
@@ -180,30 +180,25 @@ func tokenForm(r *http.Request) (url.Values, *tokenFailure) {
 }
 
 // authenticate finds the tool and checks its assertion. The tool is returned beside a failure if it was found.
-func (p *Platform) authenticate(ctx context.Context, tok *jwt) (*tool, *tokenFailure) {
+func (p *Platform) authenticate(r *http.Request, tok *jwt) (*tool, *tokenFailure) {
 	rules := p.profile.Token
 	checks := rules.Checks
 	if !p.cfg.Lax {
 		checks = AssertionChecks{Audience: true, Issuer: true, JTI: true, Replay: true, Times: true, Deployment: true}
 	}
-	sub, ok := tok.text("sub")
-	if !ok || sub == "" {
-		return nil, tokenRefusal(tokRequest, "the 'sub' is missing")
-	}
-	p.mu.Lock()
-	t := p.findTool(func(t *tool) bool { return t.client == sub })
-	p.mu.Unlock()
-	if t == nil {
-		return nil, tokenRefusal(tokClient, "the 'sub' is no known client")
+	sub, _ := tok.text("sub")
+	t, f := p.tokenTool(r, sub, checks)
+	if f != nil {
+		return nil, f
 	}
 	if alg := tok.header["alg"]; alg != "RS256" {
 		return t, tokenRefusal(tokAlg, "the 'alg' must be RS256")
 	}
-	kid, ok := tok.header["kid"].(string)
-	if !ok || kid == "" {
+	kid, _ := tok.header["kid"].(string)
+	if kid == "" && !(rules.AnyKey && p.cfg.Lax) {
 		return t, tokenRefusal(tokKidMissing, "the header's 'kid' is missing")
 	}
-	switch err := p.verifyAssertion(ctx, t, tok, kid); {
+	switch err := p.verifyAssertion(r.Context(), t, tok, kid); {
 	case errors.Is(err, errKidUnknown):
 		return t, tokenRefusal(tokKidUnknown, "the header's 'kid' is not in the tool's key set")
 	case errors.Is(err, errSignature):
@@ -234,6 +229,29 @@ func (p *Platform) authenticate(ctx context.Context, tok *jwt) (*tool, *tokenFai
 	return t, nil
 }
 
+// tokenTool finds the tool that asks for a token, by the sub or by the path.
+func (p *Platform) tokenTool(r *http.Request, sub string, checks AssertionChecks) (*tool, *tokenFailure) {
+	byPath := p.profile.Token.ByPath
+	if sub == "" && (!byPath || checks.Issuer) {
+		return nil, tokenRefusal(tokRequest, "the 'sub' is missing")
+	}
+	p.mu.Lock()
+	t := p.findTool(func(t *tool) bool {
+		if byPath {
+			return t.named(r) && (t.client == sub || !checks.Issuer)
+		}
+		return t.client == sub
+	})
+	p.mu.Unlock()
+	if t == nil {
+		return nil, tokenRefusal(tokClient, "the 'sub' is no known client")
+	}
+	if !t.named(r) {
+		return nil, tokenRefusal(tokClient, "this is the token endpoint of another tool")
+	}
+	return t, nil
+}
+
 // checkTimes checks exp, iat and nbf, and returns exp. A platform that is not strict takes missing ones.
 func (p *Platform) checkTimes(tok *jwt, required bool) (time.Time, *tokenFailure) {
 	now := p.sim.now()
@@ -257,7 +275,7 @@ func (p *Platform) checkTimes(tok *jwt, required bool) (time.Time, *tokenFailure
 		return exp, &tokenFailure{tokNotBefore, "the 'nbf' is in the future", nbf}
 	case hasIat && iat.After(ahead):
 		return exp, &tokenFailure{tokIssuedAhead, "the 'iat' must not be in the future", iat}
-	case hasExp && !exp.After(now):
+	case hasExp && !exp.After(now.Add(-p.profile.Token.MaxLate)):
 		return exp, tokenRefusal(tokExpired, "the JWT has expired")
 	case hasIat && p.profile.Token.MaxAge > 0 && iat.Before(now.Add(-p.profile.Token.MaxAge)):
 		return exp, tokenRefusal(tokTooOld, "the 'iat' is too old")
@@ -293,6 +311,9 @@ func (p *Platform) grantScopes(t *tool, asked []string) ([]string, *tokenFailure
 		case slices.Contains(granted, s):
 		case slices.Contains(t.scopes, s):
 			granted = append(granted, s)
+			if widen := p.profile.Token.Widen; widen != nil {
+				granted = append(granted, widen(s)...)
+			}
 		case !p.profile.Token.PartialScopes:
 			return nil, tokenRefusal(tokScope, "a requested scope is not allowed for this tool")
 		}

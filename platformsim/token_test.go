@@ -13,7 +13,7 @@ import (
 )
 
 func TestTokenGranted(t *testing.T) {
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		status, header, body := b.postToken(tokenFormOf(b.sign(b.assertion()), ScopeScore+" "+ScopeMemberships))
 		var out struct {
@@ -157,7 +157,7 @@ func TestTokenRefused(t *testing.T) {
 }
 
 func TestTokenReplay(t *testing.T) {
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		form := tokenFormOf(b.sign(b.assertion()), ScopeScore)
 		if status, _, body := b.postToken(form); status != http.StatusOK {
@@ -241,7 +241,7 @@ func TestToolKeysAreCachedAndRefetched(t *testing.T) {
 }
 
 func TestServiceTokenEnds(t *testing.T) {
-	for _, name := range ProfileNames() {
+	for _, name := range firstProfiles {
 		b := newBench(t, name)
 		token := b.token(ScopeMemberships)
 		ask := func() int {

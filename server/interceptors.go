@@ -42,25 +42,29 @@ func (s *Server) begin(ctx context.Context, method string) (context.Context, *ca
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
-// finish logs the call and makes its status. Metadata that may quote a platform's or a browser's words is bounded and
+// finish logs and counts the call and makes its status. Metadata that may quote a platform's or a browser's words is bounded and
 // escaped where it was made.
 func (s *Server) finish(ctx context.Context, c *call, err error) error {
+	took := s.config.Now().Sub(c.begun)
 	fields := append([]slog.Attr{
 		slog.String("method", c.method),
 		slog.String("request_id", c.id),
-		slog.Duration("duration", s.config.Now().Sub(c.begun)),
+		slog.Duration("duration", took),
 	}, c.fields...)
 	if err == nil {
+		s.config.Metrics.call(c.method, codes.OK, "", took)
 		s.log.LogAttrs(ctx, slog.LevelInfo, "call", append(fields, slog.String("code", "OK"))...)
 		return nil
 	}
 	if grpcStatus, ok := status.FromError(err); ok && lti.ReasonOf(err) == "" {
 		// Of the gRPC library: an unknown method, a message over the limit.
+		s.config.Metrics.call(c.method, grpcStatus.Code(), "", took)
 		s.log.LogAttrs(ctx, slog.LevelInfo, "call", append(fields, slog.String("code", grpcStatus.Code().String()))...)
 		return err
 	}
 	refusal := known(ctx, err)
 	answer := toStatus(refusal, err, c.id)
+	s.config.Metrics.call(c.method, answer.Code(), refusal.Reason, took)
 	level := slog.LevelInfo
 	if refusal.Reason == lti.ReasonInternal || refusal.Reason == lti.ReasonStoreUnavailable {
 		level = slog.LevelError

@@ -40,7 +40,7 @@ type ToolKeys interface {
 	KeySet() (document []byte, lifetime time.Duration)
 }
 
-// Config configures a Server. All fields are required but Now.
+// Config configures a Server. All fields are required but Metrics and Now.
 type Config struct {
 	Registry *platform.Registry
 	Launches *launch.Validator
@@ -50,6 +50,7 @@ type Config struct {
 	Rosters  Rosters
 	ToolKeys ToolKeys
 	Logger   *slog.Logger
+	Metrics  *Metrics         // nil: nothing is counted
 	Now      func() time.Time // nil: time.Now
 }
 

@@ -183,17 +183,19 @@ func TestContextErrorsHaveReasons(t *testing.T) {
 	}
 }
 
-// A roster that fails after its first batch ends with the error.
+// A roster that fails after some batches ends with the error.
 func TestRosterEndsWithItsError(t *testing.T) {
 	c := start(t, withRosters(func(_ context.Context, yield func(nrps.Batch) error) (nrps.End, error) {
-		if err := yield(nrps.Batch{Members: []lti.Member{{UserID: "1", Status: lti.StatusInactive}}}); err != nil {
-			return nrps.End{}, err
+		for _, id := range []string{"1", "2"} { // the context stands in the first batch only
+			if err := yield(nrps.Batch{Members: []lti.Member{{UserID: id, Status: lti.StatusInactive}}}); err != nil {
+				return nrps.End{}, err
+			}
 		}
 		return nrps.End{}, &lti.Error{Reason: lti.ReasonPlatformUnavailable}
 	}))
 	r, err := c.members(rosterRequest())
 	refused(t, err, lti.ReasonPlatformUnavailable)
-	if r.end != nil || len(r.members) != 1 || r.members[0].Status != pb.MemberStatus_MEMBER_STATUS_INACTIVE {
+	if r.end != nil || len(r.members) != 2 || r.members[0].Status != pb.MemberStatus_MEMBER_STATUS_INACTIVE {
 		t.Errorf("%+v", r)
 	}
 }

@@ -47,6 +47,7 @@ func (s *Source) ask(asked request) (*grant, *lti.Error) {
 		"client_assertion":      {assertion},
 		"scope":                 {strings.Join(asked.scopes, " ")},
 	}
+	sent := s.config.Now()
 	answer, err := s.config.HTTP.Do(s.base, outbound.Request{
 		Method: http.MethodPost,
 		URI:    registration.TokenURI,
@@ -56,7 +57,11 @@ func (s *Source) ask(asked request) (*grant, *lti.Error) {
 	if err != nil {
 		return nil, outbound.Explain(err, registration.Name)
 	}
-	return readAnswer(answer, asked, s.config.Now())
+	received := s.config.Now()
+	if s.config.Observe != nil {
+		s.config.Observe(registration, answer, sent, received)
+	}
+	return readAnswer(answer, asked, received)
 }
 
 // assertion signs a fresh client assertion.

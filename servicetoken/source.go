@@ -50,6 +50,10 @@ type Config struct {
 	MaxTokens int              // tokens kept, the least recently used go first; 0: DefaultMaxTokens
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // for jti; nil: crypto/rand
+
+	// Observe is told of each answer of a token endpoint, with the times of the request and of its answer, to measure
+	// the platform's clock. It must not block. Nil: nobody is.
+	Observe func(registration *platform.Registration, answer *outbound.Response, sent, received time.Time)
 }
 
 // Source gets tokens and keeps them. Callers that want the same token at once cause one request, which none of them can

@@ -99,6 +99,34 @@ func newTokenPlatform(t *testing.T) *tokenPlatform {
 	return p
 }
 
+// observed is one answer as Observe was told of it.
+type observed struct {
+	registration   *platform.Registration
+	date           time.Time
+	status         int
+	sent, received time.Time
+}
+
+func TestAnswersAreObserved(t *testing.T) {
+	p := newTokenPlatform(t)
+	date := time.Date(2026, 1, 1, 1, 2, 3, 0, time.UTC)
+	p.header = http.Header{"Date": {date.Format(http.TimeFormat)}}
+	var seen []observed
+	p.source.config.Observe = func(registration *platform.Registration, answer *outbound.Response, sent, received time.Time) {
+		seen = append(seen, observed{registration, answer.Date.UTC(), answer.Status, sent, received})
+	}
+	token := p.want("t1", 1)
+	p.answer(400, "{}")
+	p.source.Drop(token)
+	if _, err := p.source.Token(t.Context(), p.registration, "d", []string{scopeA, scopeB}); lti.ReasonOf(err) != lti.ReasonTokenRequestRefused {
+		t.Errorf("error = %v", err)
+	}
+	now := p.clock()
+	if want := []observed{{p.registration, date, 200, now, now}, {p.registration, date, 400, now, now}}; !slices.Equal(seen, want) {
+		t.Errorf("observed %+v, want %+v", seen, want)
+	}
+}
+
 func (p *tokenPlatform) clock() time.Time {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

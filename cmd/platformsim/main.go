@@ -40,7 +40,7 @@ func command(out io.Writer) *cobra.Command {
 	var o options
 	c := &cobra.Command{
 		Use:   "platformsim",
-		Short: "Play Canvas, Moodle and others on one port of this machine",
+		Short: "Play Canvas, Moodle and five more on one port of this machine",
 		Long: `platformsim plays several learning platforms on one HTTPS port of this machine, for tests and for looking around.
 Open the printed address in a browser. It is not for real people's data.
 

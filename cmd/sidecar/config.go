@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -44,6 +45,7 @@ type Config struct {
 	Listen        ListenConfig         `yaml:"listen"`
 	DataDir       string               `yaml:"data_dir"`
 	Keys          KeysConfig           `yaml:"keys"`
+	PlatformKeys  PlatformKeysConfig   `yaml:"platform_keys"`
 	Nonce         NonceConfig          `yaml:"nonce"`
 	Outbound      OutboundConfig       `yaml:"outbound"`
 	Log           LogConfig            `yaml:"log"`
@@ -51,20 +53,28 @@ type Config struct {
 	Registry      *platform.Registry   `yaml:"-"`
 	AllowCIDRs    []netip.Prefix       `yaml:"-"`
 	CAPEM         []byte               `yaml:"-"`
+	StaleIfError  time.Duration        `yaml:"-"`
 	LogLevel      slog.Level           `yaml:"-"`
 	Warnings      []string             `yaml:"-"` // for the operator, with their place in the file
 }
 
 // ListenConfig says where the sidecar listens.
 type ListenConfig struct {
-	Socket string `yaml:"socket"`
-	TCP    string `yaml:"tcp"`
-	JWKS   string `yaml:"jwks"`
+	Socket  string `yaml:"socket"`
+	TCP     string `yaml:"tcp"`
+	JWKS    string `yaml:"jwks"`
+	Metrics string `yaml:"metrics"`
 }
 
 // KeysConfig says where the tool's keys are.
 type KeysConfig struct {
 	Directory string `yaml:"directory"`
+}
+
+// PlatformKeysConfig says how long platforms' keys serve while they cannot be fetched.
+type PlatformKeysConfig struct {
+	StaleIfError string `yaml:"stale_if_error"`
+	WarmStart    *bool  `yaml:"warm_start"`
 }
 
 // NonceConfig chooses the memory of redeemed nonces.
@@ -222,6 +232,12 @@ func (c *configCheck) run(base string) {
 	}
 	c.checkLoopback("listen.tcp", config.Listen.TCP)
 	c.checkLoopback("listen.jwks", config.Listen.JWKS)
+	if address := config.Listen.Metrics; address != "" {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			c.wrong("listen.metrics", "%q is not an address: write 127.0.0.1:9582, or :9582 for every interface", address)
+		}
+	}
+	c.checkPlatformKeys()
 	switch config.Nonce.Store {
 	case "":
 		config.Nonce.Store = "badger"
@@ -253,6 +269,17 @@ func (c *configCheck) checkLoopback(key, address string) {
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		c.wrong(key, "%q is not a loopback address; use 127.0.0.1 or [::1]: anyone who reaches it can act as the tool", address)
+	}
+}
+
+func (c *configCheck) checkPlatformKeys() {
+	c.config.StaleIfError = keystore.DefaultStaleIfError
+	if text := c.config.PlatformKeys.StaleIfError; text != "" {
+		stale, err := time.ParseDuration(text)
+		if err != nil || stale < 0 || stale > keystore.DefaultStaleIfError {
+			c.wrong("platform_keys.stale_if_error", "%q is not a time from 0s to 24h: write 12h, or 0s to turn it off", text)
+		}
+		c.config.StaleIfError = stale
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
@@ -83,6 +84,9 @@ func TestConfigCheckRefuses(t *testing.T) {
 		{"tcp with a bad port", "listen:\n  tcp: 127.0.0.1:99999\n", "2:8", []string{"listen.tcp", "write 127.0.0.1:50051"}},
 		{"jwks off loopback", "listen: {jwks: '0.0.0.0:80'}\n", "1:16", []string{"listen.jwks", "loopback"}},
 		{"a long socket path", "listen:\n  socket: /" + strings.Repeat("s", 107) + "\n", "2:11", []string{"listen.socket", "107"}},
+		{"a grace that is no time", "platform_keys: {stale_if_error: a day}\n", "1:33", []string{"platform_keys.stale_if_error", "12h"}},
+		{"a grace without end", "platform_keys: {stale_if_error: 25h}\n", "1:33", []string{"platform_keys.stale_if_error", "0s to 24h"}},
+		{"a negative grace", "platform_keys: {stale_if_error: -1s}\n", "1:33", []string{"platform_keys.stale_if_error"}},
 		{"an unknown store", "nonce: {store: redis}\n", "1:16", []string{"nonce.store", "badger"}},
 		{"an unknown level", "log: {level: verbose}\n", "1:14", []string{"log.level", "debug, info, warn or error"}},
 		{"no CIDR", "outbound: {allow_cidrs: [10.0.0.0/8, 127.0.0.1]}\n", "1:38", []string{"outbound.allow_cidrs[1]", "write 10.0.0.0/8"}},
@@ -215,7 +219,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if config.Listen.Socket != "/run/ltisidecar/sidecar.sock" || config.DataDir != "/var/lib/ltisidecar" || config.Keys.Directory != filepath.Join(filepath.Dir(path), "keys") ||
-		config.Nonce.Store != "badger" || config.LogLevel != slog.LevelInfo || config.Dev || config.CAPEM != nil || len(config.Registry.All()) != 1 {
+		config.Nonce.Store != "badger" || config.LogLevel != slog.LevelInfo || config.Dev || config.CAPEM != nil || config.StaleIfError != 24*time.Hour || config.PlatformKeys.WarmStart != nil || len(config.Registry.All()) != 1 {
 		t.Errorf("%+v", config)
 	}
 	config, err = LoadConfig(writeConfig(t, "listen: {tcp: 'localhost:0'}\nlog: {level: warn}\n"))
@@ -229,6 +233,7 @@ func TestConfigValues(t *testing.T) {
 	config, err := LoadConfig(writeConfig(t, `dev: true
 outbound: {allow_cidrs: [127.0.0.1/8, "fd00::/8"]}
 nonce: {store: memory}
+platform_keys: {stale_if_error: 0s, warm_start: false}
 registrations:
   - name: lms
     issuer: http://lms.example
@@ -263,8 +268,9 @@ registrations:
 	if !reflect.DeepEqual(*r, want) {
 		t.Errorf("got  %+v\nwant %+v", *r, want)
 	}
-	if !slices.Equal(config.AllowCIDRs, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) || config.Nonce.Store != "memory" {
-		t.Errorf("%v", config.AllowCIDRs)
+	if !slices.Equal(config.AllowCIDRs, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) || config.Nonce.Store != "memory" ||
+		config.StaleIfError != 0 || config.PlatformKeys.WarmStart == nil || *config.PlatformKeys.WarmStart {
+		t.Errorf("%+v", config)
 	}
 }
 

@@ -33,9 +33,9 @@ import (
 
 const (
 	drainTime       = 8 * time.Second // for calls under way when the process is asked to end; it is gone within 10 s
-	jwksDrainTime   = time.Second     // the same for the JWKS listener
-	jwksHeaderTime  = 5 * time.Second
-	jwksRequestTime = 10 * time.Second
+	httpDrainTime   = time.Second     // the same for the HTTP listeners
+	httpHeaderTime  = 5 * time.Second
+	httpRequestTime = 10 * time.Second
 )
 
 // newServe returns `sidecar serve`.
@@ -87,7 +87,8 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	var ends closers
 	defer func() { failure = errors.Join(failure, ends.close()) }()
 
-	api, err := assemble(ctx, config, logger, acceptLoss, &ends)
+	metrics := server.NewMetrics()
+	api, err := assemble(ctx, config, logger, metrics, acceptLoss, &ends)
 	if err != nil {
 		return err
 	}
@@ -102,17 +103,26 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+1)
+	failed := make(chan error, len(listeners)+2)
 	for _, listener := range listeners {
 		go func() { failed <- grpcServer.Serve(listener) }()
 	}
 	if config.Listen.JWKS != "" {
-		end, err := serveJWKS(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
+		end, err := serveHTTP(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
 		if err != nil {
 			grpcServer.Stop()
 			return err
 		}
 		ends.add("JWKS listener", end)
+	}
+	if config.Listen.Metrics != "" {
+		ready := func() bool { return ctx.Err() == nil }
+		end, err := serveHTTP(ctx, config.Listen.Metrics, metrics.Handler(ready), failed)
+		if err != nil {
+			grpcServer.Stop()
+			return err
+		}
+		ends.add("metrics listener", end)
 	}
 	logger.Info("ready", "version", version, "addresses", addresses(listeners), "registrations", len(config.Registrations), "dev", config.Dev, "start_duration", time.Since(begun))
 
@@ -130,7 +140,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 }
 
 // assemble makes the parts, lowest first, and hands their ends to ends.
-func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool, ends *closers) (*server.Server, error) {
+func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, acceptLoss bool, ends *closers) (*server.Server, error) {
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data_dir: %w", err)
 	}
@@ -166,7 +176,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	ends.add("connections", func() error { client.Close(); return nil })
-	platformKeys, err := keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Logger: logger})
+	keysConfig := keystore.PlatformKeysConfig{Fetcher: countedFetcher{client, metrics}, StaleIfError: config.StaleIfError, Logger: logger}
+	if warmStart := config.PlatformKeys.WarmStart; warmStart == nil || *warmStart {
+		keysConfig.Directory, keysConfig.Sealer = filepath.Join(config.DataDir, "platform_keys"), toolKeys
+	}
+	platformKeys, err := keystore.NewPlatformKeys(keysConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +195,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys})
+	tokens, err := servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Observe: platformKeys.ObserveClock})
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +209,20 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, acceptLo
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
+}
+
+// countedFetcher counts the requests for platforms' key sets.
+type countedFetcher struct {
+	keystore.Fetcher
+	metrics *server.Metrics
+}
+
+func (f countedFetcher) Do(ctx context.Context, request outbound.Request) (*outbound.Response, error) {
+	answer, err := f.Fetcher.Do(ctx, request)
+	f.metrics.CountKeyFetch(err == nil && answer.Status == http.StatusOK)
+	return answer, err
 }
 
 func newOutbound(config *Config) (*outbound.Client, error) {
@@ -243,17 +269,17 @@ func addresses(listeners []net.Listener) []string {
 	return list
 }
 
-// serveJWKS serves the tool's public keys over HTTP.
-func serveJWKS(ctx context.Context, address string, handler http.Handler, failed chan<- error) (end func() error, err error) {
+// serveHTTP serves one of the small HTTP listeners: the tool's public keys, or metrics and probes.
+func serveHTTP(ctx context.Context, address string, handler http.Handler, failed chan<- error) (end func() error, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	httpServer := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: jwksHeaderTime,
-		ReadTimeout:       jwksRequestTime,
-		WriteTimeout:      jwksRequestTime,
+		ReadHeaderTimeout: httpHeaderTime,
+		ReadTimeout:       httpRequestTime,
+		WriteTimeout:      httpRequestTime,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
@@ -263,7 +289,7 @@ func serveJWKS(ctx context.Context, address string, handler http.Handler, failed
 		}
 	}()
 	return func() error {
-		limited, cancel := context.WithTimeout(context.Background(), jwksDrainTime)
+		limited, cancel := context.WithTimeout(context.Background(), httpDrainTime)
 		defer cancel()
 		err := httpServer.Shutdown(limited)
 		if errors.Is(err, context.DeadlineExceeded) {
