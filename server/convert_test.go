@@ -104,7 +104,8 @@ func TestLaunchIsConvertedWhole(t *testing.T) {
 		"Launch.mentored_user_ids": "mentoredusers", "ToolPlatform.product_family_code": "productfamily", "GradeEndpoint.scopes": lti.ScopeScore,
 		"DeepLinkingSettings.accept_presentation_document_targets": "accepttargets", "DeepLinkingSettings.accept_media_types": "acceptmedia",
 		"Proctoring.proctoring_token": "token", "Proctoring.settings_data": "settings", "AssessmentControl.control_uri": "uri",
-		"Launch.asset_report_type": "reporttype",
+		"Launch.asset_report_type": "reporttype", "Launch.lti11_legacy_user_id": "lti11userid", "Asset.sha256_checksum": "checksum",
+		"AssetReportService.report_uri": "uri", "EulaService.eula_uri": "uri", "NoticeService.notice_handlers_uri": "uri", "NoticeService.notice_types": "types",
 	})
 	if converted.BrowserBinding != pb.BrowserBinding_BROWSER_BINDING_PARTITIONED_COOKIE || converted.MessageType != pb.MessageType_MESSAGE_TYPE_RESOURCE_LINK || !converted.LaunchTime.AsTime().Equal(l.Time) {
 		t.Errorf("%v", converted)
