@@ -69,6 +69,9 @@ var rooms = map[string]room{
 		why:   "the vocabulary does no I/O", direct: true,
 	}, noGRPC(auditable)}},
 	"proto/ltisidecar/v1": {floor: 0},
+	"docs": {floor: 0, bans: []ban{
+		{paths: []string{module, "os", "net"}, why: "pages are text", direct: true},
+	}},
 
 	"jose": {floor: 10, bans: []ban{
 		noGRPC(auditable),

@@ -150,6 +150,8 @@ func TestConfigCheckWarns(t *testing.T) {
 		{"a slash after the issuer", strings.Replace(goodRegistration, "issuer: https://lms.example", "issuer: https://lms.example/", 1), "3:13", "ends with a slash"},
 		{"an http issuer", strings.Replace(goodRegistration, "issuer: https", "issuer: http", 1), "3:13", "begins with http"},
 		{"launch URIs that differ by a slash", strings.Replace(goodRegistration, "[https://tool.example/launch]", "[https://tool.example/launch, https://tool.example/launch/]", 1), "9:48", "trailing slash"},
+		{"an http URI in development", "dev: true\n" + strings.Replace(goodRegistration, "jwks_uri: https", "jwks_uri: http", 1), "9:15", "it is http"},
+		{"an http launch URI in development", "dev: true\n" + strings.Replace(goodRegistration, "[https://tool", "[http://tool", 1), "10:19", "it is http"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
