@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createSidecar, LtiSidecarError, type BrowserRequest, type Launch, type Sidecar } from "ltisidecar";
+import { createSidecar, LtiSidecarError, type BrowserRequest, type Launch, type MessageType, type Sidecar } from "ltisidecar";
 
 const binary = process.env.LTISIDECAR_BIN;
 const directory = join(import.meta.dirname, "../../../testdata/launches");
@@ -177,7 +177,9 @@ async function play(sidecar: Sidecar, golden: Case): Promise<string> {
     secFetchDest: "iframe",
   };
   if (given.has("repeat")) assert.ok((await sidecar.validateLaunch(browser)).launch);
-  const { launch } = await sidecar.validateLaunch(browser, { launchUri: given.get("launch-uri") ?? "" });
+  const acceptMessageTypes = (given.get("accept")?.split(" ") ?? []) as MessageType[];
+  const launchUri = given.get("launch-uri") ?? "";
+  const { launch } = await sidecar.validateLaunch(browser, { launchUri, acceptMessageTypes });
   return launch ? `ACCEPTED ${factsOf(launch)}` : "BROWSER_STEP ";
 }
 

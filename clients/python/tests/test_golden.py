@@ -29,7 +29,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from ltisidecar import AcceptedLaunch, BrowserRequest, Launch, Sidecar, SidecarError
+from ltisidecar import AcceptedLaunch, BrowserRequest, Launch, MessageType, Sidecar, SidecarError
 
 BINARY = os.environ.get("LTISIDECAR_BIN", "")
 DIRECTORY = Path(__file__).parents[3] / "testdata" / "launches"
@@ -182,6 +182,10 @@ def play(sidecar: Sidecar, platforms: Platforms, case: Case) -> str:
     """Plays a case and returns what became of it, in the words of `expect:`, with the facts of an accepted launch."""
     login = platforms.all[case.platform]["login"]
     given = dict(case.given)
+    names = given.get("accept", "").split()
+    if any(name not in MessageType.__members__ for name in names):
+        pytest.skip("this client does not know the message type")
+    accept = [MessageType[name] for name in names]
     begin: Parameters = [(name, value) for name, value in login["parameters"]]
     for verb, text in case.given:
         begin = change(begin, text) if verb == "login" else begin
@@ -214,7 +218,7 @@ def play(sidecar: Sidecar, platforms: Platforms, case: Case) -> str:
     )
     if "repeat" in given:
         assert isinstance(sidecar.validate_launch(browser), AcceptedLaunch)
-    outcome = sidecar.validate_launch(browser, launch_uri=given.get("launch-uri", ""))
+    outcome = sidecar.validate_launch(browser, launch_uri=given.get("launch-uri", ""), accept_message_types=accept)
     return f"ACCEPTED {facts(outcome.launch)}" if isinstance(outcome, AcceptedLaunch) else "BROWSER_STEP "
 
 

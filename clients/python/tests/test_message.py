@@ -22,7 +22,7 @@ from ltisidecar.v1 import browser_pb2, launch_message_pb2, launch_pb2, launch_se
 
 
 def test_every_message_type_has_a_name(server: ScriptedSidecar, sidecar: Sidecar) -> None:
-    names = {name.removeprefix("MESSAGE_TYPE_") for name in launch_pb2.MessageType.keys()}
+    names = {name.removeprefix("MESSAGE_TYPE_") for name in launch_pb2.MessageType.DESCRIPTOR.values_by_name}
     assert names == {kind.name for kind in MessageType}
     server.answer = lambda *_: launch_service_pb2.ValidateLaunchResponse(launch=launch_pb2.Launch(launch_id="l"))
     kinds = [kind for kind in MessageType if kind is not MessageType.UNSPECIFIED]
@@ -110,7 +110,13 @@ def test_validate_notices(server: ScriptedSidecar, sidecar: Sidecar) -> None:
     assert isinstance(third, NoticeRefusal)
     assert third.reason == "OF_A_LATER_VERSION"
     assert isinstance(bare, Notice)
-    assert (bare.user, bare.context, bare.notice_time, bare.asset_service, bare.claims()) == (None, None, None, None, {})
+    assert (bare.user, bare.context, bare.notice_time, bare.asset_service, bare.claims()) == (
+        None,
+        None,
+        None,
+        None,
+        {},
+    )
 
 
 def test_a_result_of_a_later_version_is_no_notice(server: ScriptedSidecar, sidecar: Sidecar) -> None:
