@@ -58,7 +58,7 @@ var mutants = []mutant{
 	{`launch: an empty aud passes`, `launch/parties.go`, `len(audiences) > 0 && allEqual(audiences`, `allEqual(audiences`, `TestGoldenLaunches`},
 	{`launch: another audience passes`, `launch/parties.go`, `&& allEqual(audiences, expected)`, `&& allEqual(audiences, audiences[0])`, `TestGoldenLaunches`},
 	{`launch: an audience beside ours passes`, `launch/parties.go`, `&& allEqual(audiences, expected)`, `&& contains(audiences, expected)`, `TestGoldenLaunches`},
-	{`launch: several audiences without azp pass`, `launch/parties.go`, `c.claims.AuthorizedParty == nil && len(audiences) == 1`, `c.claims.AuthorizedParty == nil`, `TestGoldenLaunches`},
+	{`launch: several audiences without azp pass`, `launch/parties.go`, `c.claims.AuthorizedParty == nil && len(audiences) == 1`, `c.claims.AuthorizedParty == nil && len(audiences) > 0`, `TestGoldenLaunches`},
 	{`launch: another azp passes`, `launch/parties.go`, `if ok && party == c.registration.ClientID {`, `if ok && party != "" {`, `TestGoldenLaunches`},
 	{`launch: no signature counts`, `launch/validate.go`, "failure := c.token.Verify(key)\n\tif failure == nil {", "failure := c.token.Verify(key)\n\tif failure == nil || true {", `TestGoldenLaunches`},
 	{`launch: a replaced key is trusted unseen`, `launch/validate.go`, `return c.token.Verify(replaced)`, `return nil`, `TestGoldenLaunches`},
