@@ -20,13 +20,19 @@ const (
 	instanceFile = "instance"
 	instanceKind = "instance"
 	instanceKey  = "id"
+
+	// unfinished begins the id in the records until the file has it too: a crash in between is a first start that did
+	// not end, and no loss.
+	unfinished = "unfinished "
 )
 
 // instance is who this sidecar is: four bytes made at the first start, kept in the key directory and in the records.
 type instance struct {
 	id      [4]byte
-	onFile  bool // the key directory has it
-	inStore bool // the records have it
+	onFile  bool   // the key directory has it
+	inStore bool   // the records have it
+	begun   bool   // the record is still the one of a first start that did not end
+	version uint64 // of the record; 0: there is none
 }
 
 // first reports whether this is the first start: nothing is there yet.
@@ -44,8 +50,9 @@ func findInstance(ctx context.Context, keyDirectory string, store records.Store,
 	if storeErr != nil && !errors.Is(storeErr, records.ErrNotFound) {
 		return nil, fmt.Errorf("read the instance id: %w", storeErr)
 	}
-	found := &instance{onFile: fileErr == nil, inStore: storeErr == nil}
-	text, stored := strings.TrimSpace(string(content)), string(document.Value)
+	text := strings.TrimSpace(string(content))
+	stored, begun := strings.CutPrefix(string(document.Value), unfinished)
+	found := &instance{onFile: fileErr == nil, inStore: storeErr == nil && (fileErr == nil || !begun), begun: begun, version: document.Version}
 	switch {
 	case found.first():
 		_, _ = rand.Read(found.id[:]) // never fails: the runtime ends the process where the system has no randomness
@@ -70,15 +77,43 @@ func findInstance(ctx context.Context, keyDirectory string, store records.Store,
 // keep writes the instance where it is missing. The key directory exists by now.
 func (i *instance) keep(ctx context.Context, keyDirectory string, store records.Store) error {
 	text := hex.EncodeToString(i.id[:])
-	if !i.inStore {
-		if _, err := store.Put(ctx, records.Document{Kind: instanceKind, Key: instanceKey, Value: []byte(text)}); err != nil {
-			return fmt.Errorf("keep the instance id: %w", err)
-		}
+	record := func(value string) error {
+		version, err := store.Put(ctx, records.Document{Kind: instanceKind, Key: instanceKey, Version: i.version, Value: []byte(value)})
+		i.version = version
+		return err
 	}
-	if !i.onFile {
-		if err := os.WriteFile(filepath.Join(keyDirectory, instanceFile), []byte(text+"\n"), 0o600); err != nil {
-			return fmt.Errorf("keep the instance id: %w", err)
+	if i.onFile {
+		if i.inStore && !i.begun {
+			return nil
 		}
+		return keepError(record(text))
+	}
+	if err := record(unfinished + text); err != nil {
+		return keepError(err)
+	}
+	if err := writeDurably(filepath.Join(keyDirectory, instanceFile), text+"\n"); err != nil {
+		return keepError(err)
+	}
+	return keepError(record(text))
+}
+
+func keepError(err error) error {
+	if err != nil {
+		return fmt.Errorf("keep the instance id: %w", err)
 	}
 	return nil
+}
+
+// writeDurably writes a file of mode 0600 that a crash leaves whole or absent.
+func writeDurably(path, text string) error {
+	temporary := path + ".new"
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
 }
