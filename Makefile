@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz drill-keys
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants drill-keys
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -53,6 +53,9 @@ vuln: ## known vulnerabilities in what is linked (VULNDB=directory or URL of a G
 
 fuzz: ## every fuzz target for FUZZTIME each (default 30s)
 	@scripts/fuzz.sh
+
+mutants: ## remove each check alone and see a test fail; about 15 minutes; writes docs/mutants.md
+	@go run ./scripts/mutants -markdown docs/mutants.md
 
 drill-keys: ## launches while platforms' keys make trouble: herds, forged kids, rotations, outages, restarts
 	@scripts/drill-keys.sh

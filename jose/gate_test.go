@@ -38,6 +38,7 @@ func resign(t *testing.T, header, payload string) string {
 	return signRaw(t, testKey, encode(header)+"."+encode(payload))
 }
 
+// REQ-045 REQ-051
 func TestParseAcceptsWhatPlatformsSend(t *testing.T) {
 	set := must(jose.ParseKeySet(must(jose.PublicKeySet(testKey))))
 	kid := testKey.KeyID()
@@ -70,6 +71,7 @@ func TestParseAcceptsWhatPlatformsSend(t *testing.T) {
 	}
 }
 
+// REQ-037 REQ-038 REQ-041 REQ-046 REQ-047 REQ-048 REQ-049 REQ-050 REQ-051 REQ-052 REQ-123
 func TestParseRejects(t *testing.T) {
 	kid := testKey.KeyID()
 	header := `{"alg":"RS256","kid":"` + kid + `"}`
@@ -103,6 +105,7 @@ func TestParseRejects(t *testing.T) {
 		{"quotes around", `"` + good + `"`, lti.ReasonTokenMalformed},
 		{"spare bits", parts[0] + "." + parts[1] + "." + spareBits(parts[2]), lti.ReasonTokenMalformed},
 		{"long header", encode(`{"alg":"RS256","kid":"`+strings.Repeat("k", 9000)+`"}`) + "." + parts[1] + "." + parts[2], lti.ReasonTokenMalformed},
+		{"long header that is sound", resign(t, `{"alg":"RS256","kid":"`+kid+`","x":"`+strings.Repeat("x", 9000)+`"}`, `{"a":1}`), lti.ReasonTokenMalformed},
 		{"long signature", parts[0] + "." + parts[1] + "." + strings.Repeat("A", 4096), lti.ReasonTokenMalformed},
 
 		{"alg none", with(`{"alg":"none","kid":"` + kid + `"}`), lti.ReasonAlgorithmNotAllowed},
@@ -177,6 +180,7 @@ func spareBits(segment string) string {
 	return segment[:len(segment)-1] + string(alphabet[last|1])
 }
 
+// REQ-036 REQ-038
 func TestVerifyRejects(t *testing.T) {
 	set := must(jose.ParseKeySet(must(jose.PublicKeySet(testKey))))
 	key := must(set.Find(testKey.KeyID(), jose.RS256))

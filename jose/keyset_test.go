@@ -41,6 +41,7 @@ func rsaJWK(kid string, n *big.Int, e int64, more string) string {
 	return fmt.Sprintf(`{"kty":"RSA","kid":%q,"n":%q,"e":%q%s}`, kid, encode(n.Bytes()), encode(big.NewInt(e).Bytes()), more)
 }
 
+// REQ-053 REQ-054 REQ-055 REQ-056 REQ-057 REQ-058
 func TestParseKeySetToleratesNeighbours(t *testing.T) {
 	n := private(t, testKey).N
 	other := private(t, otherKey).N
@@ -149,6 +150,7 @@ func TestPS256AndES256(t *testing.T) {
 	}
 }
 
+// REQ-216 REQ-217 REQ-218 REQ-221
 func TestSigningKey(t *testing.T) {
 	again := must(jose.ParseSigningKey(must(testKey.PEM())))
 	if again.KeyID() != testKey.KeyID() {

@@ -8,6 +8,7 @@ import (
 	"time"
 )
 
+// REQ-059
 func TestLifetimeOf(t *testing.T) {
 	for _, test := range []struct {
 		headers []string

@@ -193,6 +193,7 @@ func TestRefreshAheadOfExpiry(t *testing.T) {
 	p.wantFetches(2)
 }
 
+// REQ-044
 func TestForgedKIDsCostOneFetchAWindow(t *testing.T) {
 	p := newJWKSPlatform(t, 0)
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
@@ -214,6 +215,7 @@ func TestForgedKIDsCostOneFetchAWindow(t *testing.T) {
 	p.wantKey("a")
 }
 
+// REQ-043
 func TestRotationIsPickedUp(t *testing.T) {
 	p := newJWKSPlatform(t, DefaultStaleIfError)
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
@@ -257,6 +259,7 @@ func TestHerdCausesOneFetchThatNoCallerCanCancel(t *testing.T) {
 	p.wantFetches(1)
 }
 
+// REQ-061
 func TestOutage(t *testing.T) {
 	for _, failure := range []struct {
 		status int
@@ -389,6 +392,7 @@ func TestRegistrationsDoNotShareKeys(t *testing.T) {
 	}
 }
 
+// REQ-056
 func TestUnsuitableNeighboursDoNotSpoilTheSet(t *testing.T) {
 	p := newJWKSPlatform(t, 0)
 	document, err := jose.PublicKeySet(signingKeys()[0])

@@ -140,6 +140,7 @@ func TestTwoFirstStartsAtOnce(t *testing.T) {
 	}
 }
 
+// REQ-219
 func TestNewestKeySignsAndAllArePublished(t *testing.T) {
 	directory := newDirectory(t)
 	openKeys(t, directory, true)
@@ -173,6 +174,7 @@ func TestFirstStartThatWasCutShort(t *testing.T) {
 	}
 }
 
+// REQ-218
 func TestRefusals(t *testing.T) {
 	seal := func(d string) string { return filepath.Join(d, "token.key") }
 	tool := func(t *testing.T, d string) string {
@@ -269,6 +271,13 @@ func TestSeal(t *testing.T) {
 	}
 	changed := []byte(sealed)
 	changed[30] ^= 1
+	spare, err := keys.Seal("launch", []byte("secret text.")) // 52 bytes: four bits of the last character are spare
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := spare[len(spare)-1]; !strings.ContainsRune("AQgw", rune(last)) {
+		t.Fatalf("%q has no spare bits", spare)
+	}
 	for name, open := range map[string]func() ([]byte, error){
 		"other purpose": func() ([]byte, error) { return keys.Open("deep", sealed) },
 		"other key":     func() ([]byte, error) { return other.Open("launch", sealed) },
@@ -276,6 +285,7 @@ func TestSeal(t *testing.T) {
 		"cut":           func() ([]byte, error) { return keys.Open("launch", sealed[:len(sealed)-4]) },
 		"empty":         func() ([]byte, error) { return keys.Open("launch", "") },
 		"padded":        func() ([]byte, error) { return keys.Open("launch", sealed+"=") },
+		"spare bits":    func() ([]byte, error) { return keys.Open("launch", spare[:len(spare)-1]+string(spare[len(spare)-1]+1)) },
 		"line feed":     func() ([]byte, error) { return keys.Open("launch", sealed[:8]+"\n"+sealed[8:]) },
 		"not base64":    func() ([]byte, error) { return keys.Open("launch", "!"+sealed[1:]) },
 	} {

@@ -4,11 +4,20 @@ package launch_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,20 +77,28 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 	return k.replaced, nil
 }
 
+// toolKeys are the tool's keys of all fixtures: making a key takes longer than most tests.
+var toolKeys = sync.OnceValue(func() *keystore.ToolKeys {
+	directory := must(os.MkdirTemp("", "ltisidecar-keys-"))
+	keys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: directory, Create: true}))
+	must(0, os.RemoveAll(directory)) // they are in memory now
+	return keys
+})
+
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
-	t             *testing.T
+	t             testing.TB
+	config        launch.Config
 	clock         *clock
 	keys          *keys
 	nonces        noncestore.Store
 	records       *boltstore.Store
-	toolKeys      *keystore.ToolKeys
 	registrations []platform.Registration
 }
 
 // newFixture makes a fixture whose one registration a test may change first.
-func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture {
+func newFixture(t testing.TB, changes ...func(*platform.Registration)) *fixture {
 	t.Helper()
 	registration := platform.Registration{
 		Name: "lms", Issuer: issuer, ClientID: clientID, Deployments: []string{"d1"},
@@ -94,7 +111,13 @@ func newFixture(t *testing.T, changes ...func(*platform.Registration)) *fixture 
 	return newFixtureOf(t, registration)
 }
 
-func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture {
+func newFixtureOf(t testing.TB, registrations ...platform.Registration) *fixture {
+	t.Helper()
+	return newFixtureWith(t, func(f *fixture) launch.PlatformKeys { return f.keys }, registrations...)
+}
+
+// newFixtureWith makes a fixture whose platform keys come from a source of the test's own.
+func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
@@ -104,9 +127,18 @@ func newFixtureOf(t *testing.T, registrations ...platform.Registration) *fixture
 			t.Error(err)
 		}
 	})
-	f.toolKeys = must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
+	toolKeys := toolKeys()
 	f.registrations = registrations
-	f.Validator = f.validator(registrations)
+	f.config = launch.Config{
+		Registry:    must(platform.NewRegistry(registrations)),
+		Keys:        platformKeys(f),
+		Nonces:      f.nonces,
+		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
+		Sealer:      toolKeys,
+		Signer:      toolKeys,
+		Now:         f.clock.Now,
+	}
+	f.Validator = must(launch.New(f.config))
 	return f
 }
 
@@ -117,20 +149,9 @@ func (f *fixture) sibling(change func(*platform.Registration)) *fixture {
 	later := *f
 	later.registrations = slices.Clone(f.registrations)
 	change(&later.registrations[0])
-	later.Validator = f.validator(later.registrations)
+	later.config.Registry = must(platform.NewRegistry(later.registrations))
+	later.Validator = must(launch.New(later.config))
 	return &later
-}
-
-func (f *fixture) validator(registrations []platform.Registration) *launch.Validator {
-	return must(launch.New(launch.Config{
-		Registry:    must(platform.NewRegistry(registrations)),
-		Keys:        f.keys,
-		Nonces:      f.nonces,
-		Deployments: must(platform.NewLearned(platform.LearnedConfig{Store: f.records, Now: f.clock.Now})),
-		Sealer:      f.toolKeys,
-		Signer:      f.toolKeys,
-		Now:         f.clock.Now,
-	}))
 }
 
 // login is a login that was begun: what the platform and the browser got.
@@ -206,6 +227,16 @@ func request(l *login, token string, more ...string) launch.Request {
 		Method: "POST", Parameters: parameters(append([]string{"id_token", token, "state", l.state}, more...)...),
 		CookieHeader: strings.Join(l.cookies, "; "), Origin: "https://lms.example", SecFetchSite: "cross-site", SecFetchDest: "iframe",
 	}}
+}
+
+// signHeader signs claims under a header of the test's own, with the standard library.
+func signHeader(key *jose.SigningKey, header, claims string) string {
+	block, _ := pem.Decode(must(key.PEM()))
+	private := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*rsa.PrivateKey)
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode([]byte(header)) + "." + encode([]byte(claims))
+	digest := sha256.Sum256([]byte(input))
+	return input + "." + encode(must(rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, digest[:])))
 }
 
 func sign(claims map[string]any) string { return must(platformKey.Sign(must(json.Marshal(claims)))) }

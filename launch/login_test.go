@@ -14,6 +14,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
+// REQ-013 REQ-014 REQ-015 REQ-016 REQ-017 REQ-018 REQ-019 REQ-020 REQ-021
 func TestAuthRequest(t *testing.T) {
 	f := newFixture(t)
 	hint := `{"cmid":1,"launchid":"a+b%2B=é"}`
@@ -115,6 +116,7 @@ func TestSeveralRegistrationsOfOneIssuer(t *testing.T) {
 	}
 }
 
+// REQ-020 REQ-028 REQ-029
 func TestBinding(t *testing.T) {
 	f := newFixture(t)
 	token := func(l *login) string { return sign(f.claims(l, nil)) }
@@ -192,6 +194,7 @@ func TestBinding(t *testing.T) {
 	})
 }
 
+// REQ-238 REQ-242 REQ-243
 func TestPlatformStorage(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin("lti_storage_target", "platform_storage")
@@ -240,6 +243,7 @@ func TestPlatformStorage(t *testing.T) {
 	}
 }
 
+// REQ-240
 func TestStorageTargetIsSanitized(t *testing.T) {
 	f := newFixture(t)
 	for target, offered := range map[string]bool{
@@ -252,6 +256,7 @@ func TestStorageTargetIsSanitized(t *testing.T) {
 	}
 }
 
+// REQ-241
 func TestPagesAreEscaped(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin("lti_storage_target", "_parent", "lti_message_hint", `</script><script>alert(1)</script>`)

@@ -84,6 +84,7 @@ func (f *fixture) mustMessage(kind lti.MessageType, patch object) *launch.Launch
 	return l
 }
 
+// REQ-117 REQ-120
 func TestEveryMessageTypeIsAccepted(t *testing.T) {
 	f := messageFixture(t)
 	if len(goodMessages()) != len(lti.MessageTypes()) {
@@ -174,6 +175,8 @@ func TestMessageContent(t *testing.T) {
 }
 
 // TestMessageRequirements takes one requirement of a message type away at a time.
+//
+// REQ-116 REQ-118 REQ-119 REQ-120
 func TestMessageRequirements(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	null := json.RawMessage("null")

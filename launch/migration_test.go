@@ -9,6 +9,8 @@ import (
 )
 
 // TestMigrationVector is the example of LTI Migration, section 6.
+//
+// REQ-234
 func TestMigrationVector(t *testing.T) {
 	parts := []string{"179248902", "689302", "https://lmsvendor.com", "PM48OJSfGDTAzAo", "1551290856", "172we8671fd8z"}
 	const want = "lWd54kFo5qU7xshAna6v8BwoBm6tmUjc6GTax6+12ps="

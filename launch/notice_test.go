@@ -55,6 +55,7 @@ func (f *fixture) notices(jwts ...string) []launch.NoticeResult {
 	return results
 }
 
+// REQ-229
 func TestNotice(t *testing.T) {
 	f := newFixture(t)
 	jwt := sign(noticeClaims("n1", object{
@@ -85,6 +86,7 @@ func TestNotice(t *testing.T) {
 	}
 }
 
+// REQ-229
 func TestNoticesStandAlone(t *testing.T) {
 	f := newFixture(t)
 	good := func(id string) string { return sign(noticeClaims(id, nil)) }
@@ -106,6 +108,8 @@ func TestNoticesStandAlone(t *testing.T) {
 }
 
 // TestNoticeRefusals changes one thing of a good notice at a time, and in the end sends the good one, which must be new.
+//
+// REQ-229
 func TestNoticeRefusals(t *testing.T) {
 	now := start.Unix()
 	f := newFixture(t)
@@ -179,6 +183,7 @@ func TestNoticeIsVerifiedAsItsRegistrationSays(t *testing.T) {
 	}
 }
 
+// REQ-230
 func TestNoticesAndLaunchesAreApart(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()

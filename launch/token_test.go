@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/platform"
 )
 
 func TestLaunchToken(t *testing.T) {
@@ -57,6 +59,29 @@ func TestLaunchToken(t *testing.T) {
 	f.clock.now = start.Add(12 * time.Hour)
 	_, _, err = f.CheckToken(t.Context(), "local", token)
 	wantReason(t, err, lti.ReasonLaunchTokenExpired)
+}
+
+// TestLaunchTokenOfAChangedRegistration gives the name of a registration to another platform.
+func TestLaunchTokenOfAChangedRegistration(t *testing.T) {
+	f := newFixture(t)
+	l := f.begin()
+	outcome, err := f.validate(request(l, sign(f.claims(l, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(change func(*platform.Registration)) error {
+		registration := *must(f.config.Registry.ByName("lms"))
+		change(&registration)
+		config := f.config
+		config.Registry = must(platform.NewRegistry([]platform.Registration{registration}))
+		_, _, err := must(launch.New(config)).CheckToken(t.Context(), "local", outcome.Launch.Token)
+		return err
+	}
+	wantReasonNamed(t, "unchanged", check(func(*platform.Registration) {}), "")
+	wantReasonNamed(t, "name", check(func(r *platform.Registration) { r.Name = "other" }), lti.ReasonLaunchTokenInvalid)
+	wantReasonNamed(t, "issuer", check(func(r *platform.Registration) { r.Issuer = "https://other.example" }), lti.ReasonLaunchTokenInvalid)
+	wantReasonNamed(t, "client", check(func(r *platform.Registration) { r.ClientID = "client-2" }), lti.ReasonLaunchTokenInvalid)
+	wantReasonNamed(t, "deployments", check(func(r *platform.Registration) { r.Deployments = []string{"d2"} }), lti.ReasonDeploymentUnknown)
 }
 
 func TestLargeLaunchHasASlimToken(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
+// REQ-083 REQ-115
 func TestLaunchIsAcceptedOnce(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
@@ -53,6 +54,7 @@ func TestLaunchIsAcceptedOnce(t *testing.T) {
 	wantReason(t, err, lti.ReasonNonceReplayed) // signed anew, the same login
 }
 
+// REQ-035 REQ-083
 func TestParallelCopiesGiveOneLaunch(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
@@ -80,6 +82,8 @@ func TestParallelCopiesGiveOneLaunch(t *testing.T) {
 
 // TestRejects changes one thing of a good launch at a time. Each token is signed by the platform's own key, so that no
 // refusal hides behind a bad signature, and none uses the login up.
+//
+// REQ-072 REQ-073 REQ-085 REQ-250
 func TestRejects(t *testing.T) {
 	now := start.Unix()
 	long := strings.Repeat("x", 256)
@@ -184,6 +188,7 @@ func TestRejects(t *testing.T) {
 	}
 }
 
+// REQ-074 REQ-080 REQ-111 REQ-113
 func TestAccepts(t *testing.T) {
 	now := start.Unix()
 	for _, test := range []struct {
@@ -212,6 +217,7 @@ func TestAccepts(t *testing.T) {
 		{"a return URL that is a script", map[string]any{lti.ClaimLaunchPresentation: map[string]any{"return_url": "javascript:alert(1)", "height": 400, "width": "800"}}, func(l *launch.Launch) bool {
 			return l.Presentation.ReturnURI == "" && l.Presentation.Height == 400 && l.Presentation.Width == 0
 		}},
+		{"a return URL that is a script with a host", map[string]any{lti.ClaimLaunchPresentation: map[string]any{"return_url": "javascript://lms.example/%0aalert(1)"}}, func(l *launch.Launch) bool { return l.Presentation.ReturnURI == "" }},
 		{"grades with artefacts", map[string]any{lti.ClaimGradeEndpoint: map[string]any{"scope": []any{lti.ScopeScore}, "lineitem": "https://lms.example/li/1", "lineitems": "https://lms.example/li", "errors": map[string]any{"errors": map[string]any{}}, "validation_context": nil}},
 			func(l *launch.Launch) bool { return l.Grades.CanPostScore() && l.Grades.DeploymentID == "d1" }},
 		{"a blank line item", map[string]any{lti.ClaimGradeEndpoint: map[string]any{"scope": []any{lti.ScopeScore}, "lineitem": " "}}, func(l *launch.Launch) bool { return !l.Grades.CanPostScore() }},
@@ -278,6 +284,7 @@ func TestForm(t *testing.T) {
 			r.Browser.Parameters = append(r.Browser.Parameters, parameters("x", strings.Repeat("a", 192<<10))...)
 		}, lti.ReasonParameterTooLong},
 		{"large cookies", func(r *launch.Request) { r.Browser.CookieHeader = strings.Repeat("a", 32<<10+1) }, lti.ReasonParameterTooLong},
+		{"long header", func(r *launch.Request) { r.Browser.SecFetchDest = strings.Repeat("a", 2<<10+1) }, lti.ReasonParameterTooLong},
 		{"error", func(r *launch.Request) {
 			r.Browser.Parameters = parameters("state", l.state, "error", "launch_no_longer_valid", "error_description", "used")
 		}, lti.ReasonPlatformDenied},
@@ -308,6 +315,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// REQ-025 REQ-250
 func TestState(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
@@ -349,6 +357,7 @@ func wantReasonNamed(t *testing.T, name string, err error, want lti.Reason) {
 	}
 }
 
+// REQ-036 REQ-085
 func TestSignature(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
@@ -363,6 +372,11 @@ func TestSignature(t *testing.T) {
 	_, err = f.validate(request(l, sign(f.claims(l, nil))))
 	wantReason(t, err, lti.ReasonSignatureInvalid)
 
+	// A replaced key that does not fit either changes nothing.
+	f.keys.replaced = must(f.keys.set.Find(platformKey.KeyID(), jose.RS256))
+	_, err = f.validate(request(l, sign(f.claims(l, nil))))
+	wantReason(t, err, lti.ReasonSignatureInvalid)
+
 	// New material under the same kid: the keystore finds it when it is asked again.
 	f.keys.replaced = must(right.Find(platformKey.KeyID(), jose.RS256))
 	if _, err := f.validate(request(l, sign(f.claims(l, nil)))); err != nil {
@@ -370,6 +384,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
+// REQ-062
 func TestNoKeyIsAskedForBeforeTheParties(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
@@ -383,6 +398,7 @@ func TestNoKeyIsAskedForBeforeTheParties(t *testing.T) {
 	}
 }
 
+// REQ-062 REQ-092
 func TestDeployments(t *testing.T) {
 	for policy, want := range map[platform.UnknownDeployments]lti.Reason{
 		"": lti.ReasonDeploymentUnknown, platform.PendDeployments: lti.ReasonDeploymentPending, platform.AcceptDeployments: "",
@@ -412,4 +428,31 @@ func TestStoreClosedRefusesAndKeepsNothing(t *testing.T) {
 	wantReason(t, err, lti.ReasonStoreUnavailable)
 	_, err = f.BuildAuthRequest(t.Context(), "local", launch.AuthRequest{Browser: launch.BrowserRequest{Method: "POST", Parameters: initiation()}})
 	wantReason(t, err, lti.ReasonStoreUnavailable)
+}
+
+// REQ-074
+func TestNewHoldsLimits(t *testing.T) {
+	f := newFixture(t)
+	good := f.config
+	for name, change := range map[string]func(*launch.Config){
+		"leeway over 5 minutes": func(c *launch.Config) { c.Leeway = 5*time.Minute + 1 },
+		"negative leeway":       func(c *launch.Config) { c.Leeway = -1 },
+		"tiny tokens":           func(c *launch.Config) { c.MaxTokenSize = 1023 },
+		"huge tokens":           func(c *launch.Config) { c.MaxTokenSize = 128<<10 + 1 },
+		"no keys":               func(c *launch.Config) { c.Keys = nil },
+		"no nonces":             func(c *launch.Config) { c.Nonces = nil },
+		"no registry":           func(c *launch.Config) { c.Registry = nil },
+		"no deployments":        func(c *launch.Config) { c.Deployments = nil },
+		"no sealer":             func(c *launch.Config) { c.Sealer = nil },
+	} {
+		config := good
+		change(&config)
+		if _, err := launch.New(config); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	good.Leeway, good.MaxTokenSize = 5*time.Minute, 128<<10
+	if _, err := launch.New(good); err != nil {
+		t.Error(err)
+	}
 }

@@ -50,6 +50,7 @@ func principalSummary(principal, sub string) lti.RoleSummary {
 	return lti.RoleSummary{}
 }
 
+// REQ-105 REQ-108
 func TestEveryRoleOfTheVocabulary(t *testing.T) {
 	t.Parallel()
 	count := 0
@@ -86,6 +87,8 @@ func TestEveryRoleOfTheVocabulary(t *testing.T) {
 }
 
 // A role outside the vocabulary gives nothing, however much it looks like one inside.
+//
+// REQ-103 REQ-106
 func TestUnknownRolesGiveNothing(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{

@@ -85,6 +85,7 @@ func TestDoSendsAndReads(t *testing.T) {
 	}
 }
 
+// REQ-060
 func TestAddressGuard(t *testing.T) {
 	called := false
 	server := newServer(t, func(http.ResponseWriter, *http.Request) { called = true })
@@ -165,6 +166,7 @@ func TestProxyVariablesAreIgnored(t *testing.T) {
 	}
 }
 
+// REQ-248
 func TestCertificatesAreVerified(t *testing.T) {
 	server := newServer(t, func(http.ResponseWriter, *http.Request) {})
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
@@ -179,6 +181,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 	}
 }
 
+// REQ-248
 func TestOldTLSIsRefused(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}

@@ -203,6 +203,20 @@ func TestFirstForeignOriginIsLearned(t *testing.T) {
 	}
 }
 
+// TestSharedClientsTeachNothing uses dialects whose client id serves many customers: one customer's launch must not bind
+// the others' tokens to its host.
+func TestSharedClientsTeachNothing(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"blackboard", "schoology"} {
+		learned, _ := fresh(t)
+		r := registration(func(r *platform.Registration) { r.Dialect = dialect })
+		learn(t, learned, &r, "d1", "", foreign+"/a")
+		if got := allowed(t, learned, &r, "d1", foreign+"/a"); got != nil {
+			t.Errorf("%s: %q", dialect, got)
+		}
+	}
+}
+
 func TestMakersHosts(t *testing.T) {
 	t.Parallel()
 	learned, _ := fresh(t)

@@ -212,6 +212,7 @@ func newNonce() (nonce noncestore.Nonce) {
 	return nonce
 }
 
+// REQ-035 REQ-084
 func TestConformance(t *testing.T) {
 	memory := func(b *bench, forgets bool) noncestoretest.Memory {
 		return noncestoretest.Memory{

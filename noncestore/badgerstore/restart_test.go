@@ -44,6 +44,7 @@ func (b *bench) openReal() *Store {
 	return s
 }
 
+// REQ-083
 func TestCleanStopOfAProcessKeepsTheSeal(t *testing.T) {
 	b := onThisHost(t)
 	child := startChild(t, b.orders())
