@@ -69,6 +69,9 @@ var rooms = map[string]room{
 		why:   "the vocabulary does no I/O", direct: true,
 	}, noGRPC(auditable)}},
 	"proto/ltisidecar/v1": {floor: 0},
+	"docs": {floor: 0, bans: []ban{
+		{paths: []string{module, "os", "net"}, why: "pages are text", direct: true},
+	}},
 
 	"jose": {floor: 10, bans: []ban{
 		noGRPC(auditable),
@@ -127,6 +130,8 @@ var rooms = map[string]room{
 	"platformsim":       {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
 	"cmd/demo":          {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"cmd/platformsim":   {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"attack":            {floor: 60},
+	"scripts/mutants":   {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
 	"scripts/drillkeys": {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/size":      {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
 }

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 
+	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	ltisidecarv1 "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 )
@@ -81,7 +82,28 @@ func TestReasonsAgree(t *testing.T) {
 				t.Errorf("the table of codes lacks %s", r.code)
 			}
 		}
+		for name, parts := range partsOfDocs(t, text) {
+			checkSentence(t, name, parts["The user sees"])
+		}
 	})
+}
+
+// checkSentence holds what the page says that the user sees to the page that the user gets. A refused launch always has
+// such a page.
+func checkSentence(t *testing.T, name, text string) {
+	t.Helper()
+	refusal := &lti.Error{Reason: lti.Reason(name)}
+	sentence, quoted := strings.CutPrefix(text, `"`)
+	sentence, ended := strings.CutSuffix(sentence, `"`)
+	if !quoted || !ended {
+		if refusal.Reason.Info().Code == lti.CodePermissionDenied {
+			t.Errorf("%s: what the user sees is not quoted", name)
+		}
+		return
+	}
+	if page := launch.RefusalReply(refusal, "id", "", "").Body; !strings.Contains(page, "<p>"+sentence+"</p>") {
+		t.Errorf("%s: the user does not see %q:\n%s", name, sentence, page)
+	}
 }
 
 // reasonsOfProto reads the values of the enum with their comments: "Summary Code CODE. Metadata: a, b."
@@ -101,19 +123,60 @@ func reasonsOfProto(t *testing.T, text string) []documentedReason {
 	return found
 }
 
+// docsBegin is how a section begins: code and metadata, summary, fix.
+var docsBegin = regexp.MustCompile(`^Code ([A-Z_]+)\.(?: Metadata: ([a-z_, ]+)\.)?\n\n(.+)\n\n\*\*Fix:\*\* (.+)\n\n`)
+
 // reasonsOfDocs reads the sections of the page.
 func reasonsOfDocs(t *testing.T, text string) []documentedReason {
 	t.Helper()
 	var found []documentedReason
-	body := regexp.MustCompile(`^Code ([A-Z_]+)\.(?: Metadata: ([a-z_, ]+)\.)?\n\n(.+)\n\n\*\*Fix:\*\* (.+)$`)
 	for _, section := range strings.Split(text, "\n## ")[1:] {
 		name, rest, _ := strings.Cut(section, "\n")
-		m := body.FindStringSubmatch(strings.TrimSpace(rest))
+		m := docsBegin.FindStringSubmatch(strings.TrimSpace(rest))
 		if m == nil {
-			t.Errorf("%s: its section is not code and metadata, summary, fix", name)
+			t.Errorf("%s: its section does not begin with code and metadata, summary, fix", name)
 			continue
 		}
 		found = append(found, documentedReason{name: name, code: m[1], metadata: list(m[2]), summary: m[3], fix: m[4]})
+	}
+	return found
+}
+
+// partsOfDocs reads the labelled parts that follow the fix, by reason and label. Each section has all of them, in this
+// order, none empty; only what to do at the platform may be missing, because it is written where it is known.
+func partsOfDocs(t *testing.T, text string) map[string]map[string]string {
+	t.Helper()
+	const optional = "At the platform"
+	labels := []string{"What happened", "Confirm", optional, "Operator", "Developer", "The user sees"}
+	label := regexp.MustCompile(`(?m)^\*\*([^*]+):\*\*\s+`)
+	found := map[string]map[string]string{}
+	for _, section := range strings.Split(text, "\n## ")[1:] {
+		name, rest, _ := strings.Cut(section, "\n")
+		begin := docsBegin.FindString(strings.TrimSpace(rest))
+		body := strings.TrimPrefix(strings.TrimSpace(rest), begin)
+		parts := map[string]string{}
+		var order []string
+		places := label.FindAllStringSubmatchIndex(body, -1)
+		for i, place := range places {
+			end := len(body)
+			if i+1 < len(places) {
+				end = places[i+1][0]
+			}
+			part := body[place[2]:place[3]]
+			parts[part] = strings.Join(strings.Fields(body[place[1]:end]), " ")
+			order = append(order, part)
+			if len(parts[part]) < len("Nothing.") {
+				t.Errorf("%s: %s says nothing", name, part)
+			}
+		}
+		want := labels
+		if _, ok := parts[optional]; !ok {
+			want = slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return l == optional })
+		}
+		if !slices.Equal(order, want) {
+			t.Errorf("%s: its parts are %q, want %q", name, order, want)
+		}
+		found[name] = parts
 	}
 	return found
 }

@@ -158,7 +158,7 @@ func TestKeptSetsOfRegistrationsAreApart(t *testing.T) {
 	} {
 		other := original
 		change(&other)
-		log := p.restart(directory)
+		p.restart(directory)
 		if _, err := p.keys.Key(t.Context(), &other, "a", "RS256"); lti.ReasonOf(err) != lti.ReasonJWKSUnreachable {
 			t.Errorf("%+v took the keys: %v", other, err)
 		}
@@ -171,7 +171,7 @@ func TestKeptSetsOfRegistrationsAreApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		log = p.restart(directory)
+		log := p.restart(directory)
 		if _, err := p.keys.Key(t.Context(), &other, "a", "RS256"); lti.ReasonOf(err) != lti.ReasonJWKSUnreachable {
 			t.Errorf("%+v took another's file: %v", other, err)
 		}

@@ -14,8 +14,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,6 +77,14 @@ func (k *keys) Replaced(context.Context, *platform.Registration, string, string,
 	return k.replaced, nil
 }
 
+// toolKeys are the tool's keys of all fixtures: making a key takes longer than most tests.
+var toolKeys = sync.OnceValue(func() *keystore.ToolKeys {
+	directory := must(os.MkdirTemp("", "ltisidecar-keys-"))
+	keys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: directory, Create: true}))
+	must(0, os.RemoveAll(directory)) // they are in memory now
+	return keys
+})
+
 // fixture is a validator over real stores, and a platform's key.
 type fixture struct {
 	*launch.Validator
@@ -117,7 +127,7 @@ func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKey
 			t.Error(err)
 		}
 	})
-	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
+	toolKeys := toolKeys()
 	f.registrations = registrations
 	f.config = launch.Config{
 		Registry:    must(platform.NewRegistry(registrations)),

@@ -40,7 +40,7 @@ type AuthReply struct {
 func (v *Validator) BuildAuthRequest(ctx context.Context, caller string, request AuthRequest) (*AuthReply, error) {
 	browser := &request.Browser
 	if browser.Method != "GET" && browser.Method != "POST" {
-		return nil, lti.Errorf(lti.ReasonMethodNotAllowed, "A login initiation comes by GET or POST, not by %q.", lti.Excerpt(browser.Method)).With("actual", lti.Excerpt(browser.Method))
+		return nil, lti.Errorf(lti.ReasonMethodNotAllowed, "A login initiation comes by GET or POST, not by %q.", lti.Excerpt(browser.Method)).With("actual", lti.Excerpt(browser.Method)).With("expected", "GET POST")
 	}
 	values, err := browser.read(v.config.MaxTokenSize, paramIssuer, paramLoginHint, paramTarget, paramMessageHint, paramDeployment, paramDeploymentOld, paramClientID, paramStorageTarget)
 	if err != nil {
@@ -144,11 +144,11 @@ func (v *Validator) findRegistration(name string, values form) (*platform.Regist
 		return nil, err
 	}
 	if issuer != registration.Issuer {
-		return nil, lti.Errorf(lti.ReasonIssuerUnknown, "The login came from the issuer %q; the registration %q has %q.", lti.Excerpt(issuer), name, registration.Issuer).
+		return nil, lti.Errorf(lti.ReasonIssuerUnknown, "The login came from the issuer %q; the registration %q has %q: %s.", lti.Excerpt(issuer), name, registration.Issuer, lti.Difference(registration.Issuer, issuer)).
 			With("issuer", lti.Excerpt(issuer)).With("expected", registration.Issuer)
 	}
 	if clientID := values[paramClientID]; clientID != "" && clientID != registration.ClientID {
-		return nil, lti.Errorf(lti.ReasonClientIDUnknown, "The login was for the client_id %q; the registration %q has %q.", lti.Excerpt(clientID), name, registration.ClientID).
+		return nil, lti.Errorf(lti.ReasonClientIDUnknown, "The login was for the client_id %q; the registration %q has %q: %s.", lti.Excerpt(clientID), name, registration.ClientID, lti.Difference(registration.ClientID, clientID)).
 			With("issuer", issuer).With("client_id", lti.Excerpt(clientID)).With("expected", registration.ClientID)
 	}
 	return registration, nil

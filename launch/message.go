@@ -66,7 +66,8 @@ func checkVersion(value jsontext.Value) error {
 	if value == nil {
 		return missing(lti.ClaimVersion)
 	}
-	return lti.Errorf(lti.ReasonVersionUnsupported, "The message has the LTI version %q, not %q.", lti.Excerpt(string(value)), lti.Version).With("actual", lti.Excerpt(string(value)))
+	return lti.Errorf(lti.ReasonVersionUnsupported, "The message has the LTI version %q, not %q.", lti.Excerpt(string(value)), lti.Version).
+		With("expected", lti.Version).With("actual", lti.Excerpt(string(value)))
 }
 
 // checkMessageType accepts a message type that is known, that the registration enables, and that the caller's route

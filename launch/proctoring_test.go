@@ -26,7 +26,7 @@ func (f *fixture) openSigned(jwt string) object {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	document, _ := f.config.Signer.(*keystore.ToolKeys).KeySet()
+	document, _ := toolKeys().KeySet()
 	if err := token.Verify(must(must(jose.ParseKeySet(document)).Find(token.KeyID, token.Algorithm))); err != nil {
 		f.t.Fatal(err)
 	}
@@ -142,7 +142,10 @@ func TestStartAssessmentRefuses(t *testing.T) {
 	}
 	tampered := []byte(token)
 	tampered[len(tampered)/2] ^= 1
-	foreign := messageFixture(t).mustMessage(lti.MessageStartProctoring, nil)
+	other := messageFixture(t)
+	other.config.Sealer = must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: t.TempDir() + "/keys", Create: true}))
+	other.Validator = must(launch.New(other.config))
+	foreign := other.mustMessage(lti.MessageStartProctoring, nil)
 	long := strings.Repeat("x", 1025)
 	for name, test := range map[string]struct {
 		caller  string

@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/jose"
@@ -29,9 +29,6 @@ type Outcome struct {
 	Step    *Reply   // nothing is consumed
 	Headers []Header // for the tool's own answer to the launch
 }
-
-// maxLifetime is the longest time between iat and exp that is believed.
-const maxLifetime = 24 * time.Hour
 
 // validation is one launch on its way through the checks.
 type validation struct {
@@ -137,7 +134,7 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 // readForm holds the request to its caps and takes the parameters (Security Framework 5.1.1.3).
 func (c *validation) readForm() error {
 	if method := c.request.Browser.Method; method != "POST" {
-		return lti.Errorf(lti.ReasonMethodNotAllowed, "A launch is a POST, not %q.", lti.Excerpt(method)).With("actual", lti.Excerpt(method))
+		return lti.Errorf(lti.ReasonMethodNotAllowed, "A launch is a POST, not %q.", lti.Excerpt(method)).With("actual", lti.Excerpt(method)).With("expected", "POST")
 	}
 	var err error
 	c.form, err = c.request.Browser.read(c.config.MaxTokenSize, paramState, paramIDToken, paramError, paramErrorText, paramStorageProof)
@@ -174,9 +171,21 @@ func (c *validation) openState(ctx context.Context) error {
 		return err
 	}
 	if state.launchURI != fingerprintOf("launch URI", uri) {
-		return lti.Errorf(lti.ReasonStateMismatch, "The login was for another launch URI than %q: give BuildAuthRequest and ValidateLaunch the same launch_uri.", uri).With("actual", uri)
+		return c.otherLaunchURI(uri)
 	}
 	return nil
+}
+
+// otherLaunchURI says which launch URI the login was for: the state holds only its fingerprint.
+func (c *validation) otherLaunchURI(uri string) error {
+	refusal := lti.Errorf(lti.ReasonStateMismatch, "The login was for another launch URI than %q: give BuildAuthRequest and ValidateLaunch the same launch_uri.", uri).With("actual", uri)
+	for _, listed := range c.registration.LaunchURIs {
+		if c.state.launchURI == fingerprintOf("launch URI", listed) {
+			refusal.Message = fmt.Sprintf("The login was for the launch URI %q, this launch for %q (%s): give BuildAuthRequest and ValidateLaunch the same launch_uri.", listed, uri, lti.Difference(listed, uri))
+			return refusal.With("expected", listed)
+		}
+	}
+	return refusal
 }
 
 // checkPlatformError reports the platform's words where it answered with an error (Security Framework 5.1.1.5).
@@ -219,70 +228,11 @@ func (c *validation) algorithms() []string {
 	return c.registration.Algorithms
 }
 
-// checkParties compares iss, aud and azp, still untrusted, with the registration that the login began with (Security
-// Framework 5.1.3, points 2 to 5). It stands before the key is looked up, so that no other platform's key is.
-func (c *validation) checkParties() error {
-	issuer, ok := text(c.claims.Issuer)
-	if !ok {
-		return missingOrInvalid("iss", c.claims.Issuer)
-	}
-	if issuer != c.registration.Issuer {
-		return lti.Errorf(lti.ReasonIssuerMismatch, "The id_token is from %q; the registration %q has %q.", lti.Excerpt(issuer), c.registration.Name, c.registration.Issuer).
-			With("expected", c.registration.Issuer).With("actual", lti.Excerpt(issuer))
-	}
-	single, isText := text(c.claims.Audience)
-	audiences := []string{single}
-	if !isText {
-		elements, isList := list(c.claims.Audience)
-		if !isList {
-			return missingOrInvalid("aud", c.claims.Audience)
-		}
-		audiences = audiences[:0]
-		for _, element := range elements {
-			audience, ok := text(element)
-			if !ok {
-				return invalid("aud", "it must hold texts only", string(element))
-			}
-			audiences = append(audiences, audience)
-		}
-	}
-	if len(audiences) == 0 || !allEqual(audiences, c.registration.ClientID) {
-		actual := lti.Excerpt(strings.Join(audiences, " "))
-		return lti.Errorf(lti.ReasonAudienceMismatch, "The id_token is for %q; the registration %q has the client id %q and trusts no other audience.", actual, c.registration.Name, c.registration.ClientID).
-			With("expected", c.registration.ClientID).With("actual", actual)
-	}
-	if c.claims.AuthorizedParty == nil && len(audiences) == 1 {
-		return nil
-	}
-	if party, ok := text(c.claims.AuthorizedParty); !ok || party != c.registration.ClientID {
-		actual := lti.Excerpt(string(c.claims.AuthorizedParty))
-		return lti.Errorf(lti.ReasonAuthorizedPartyMismatch, "The id_token's azp is %q; the registration %q has the client id %q.", actual, c.registration.Name, c.registration.ClientID).
-			With("expected", c.registration.ClientID).With("actual", actual)
-	}
-	return nil
-}
-
-func allEqual(list []string, want string) bool {
-	for _, text := range list {
-		if text != want {
-			return false
-		}
-	}
-	return true
-}
-
-func missingOrInvalid(claim string, value []byte) error {
-	if value == nil {
-		return missing(claim)
-	}
-	return invalid(claim, "it must be a text", string(value))
-}
-
 // verifySignature verifies the signature once, and once more where the platform put new key material under the kid.
 func (c *validation) verifySignature(ctx context.Context) error {
 	key, err := c.config.Keys.Key(ctx, c.registration, c.token.KeyID, c.token.Algorithm)
 	if err != nil {
-		return err
+		return c.explainKey(err)
 	}
 	failure := c.token.Verify(key)
 	if failure == nil {
@@ -295,44 +245,22 @@ func (c *validation) verifySignature(ctx context.Context) error {
 	return c.token.Verify(replaced)
 }
 
-// checkTimes holds exp, iat and nbf to the clock, with the leeway on both sides (points 7 and 8). A token is refused
-// from exp + leeway on.
-func (c *validation) checkTimes() error {
-	expires, err := numericDate("exp", c.claims.Expires)
-	if err != nil {
+// explainKey completes the message of KID_UNKNOWN with what is held, and since when.
+func (c *validation) explainKey(err error) error {
+	var refusal *lti.Error
+	if !errors.As(err, &refusal) || refusal.Reason != lti.ReasonKIDUnknown {
 		return err
 	}
-	issued, err := numericDate("iat", c.claims.IssuedAt)
-	if err != nil {
-		return err
+	explained := *refusal
+	explained.Message = fmt.Sprintf("The id_token is signed with the key %q, which the platform's key set does not have", lti.Excerpt(c.token.KeyID))
+	if fetched, err := time.Parse(time.RFC3339, refusal.Metadata["fetched_time"]); err == nil {
+		explained.Message += fmt.Sprintf("; the set is %s old", max(0, c.now.Sub(fetched)).Round(time.Second))
 	}
-	leeway := c.config.Leeway
-	if late := c.now.Sub(expires); late >= leeway {
-		return lti.Errorf(lti.ReasonTokenExpired, "The id_token expired %s ago; %s are tolerated.", late.Round(time.Second), leeway).
-			With("expired_time", formatTime(expires)).With("clock_skew", "-"+late.Round(time.Second).String())
+	if held := refusal.Metadata["held_kids"]; held != "" {
+		explained.Message += fmt.Sprintf("; it has %s", held)
 	}
-	if expires.Before(issued) || expires.Sub(issued) > maxLifetime {
-		return invalid("exp", "it must be after iat, by 24 hours at most", string(c.claims.Expires))
-	}
-	if err := c.checkNotAhead("iat", issued); err != nil {
-		return err
-	}
-	if c.claims.NotBefore == nil {
-		return nil
-	}
-	notBefore, err := numericDate("nbf", c.claims.NotBefore)
-	if err != nil {
-		return err
-	}
-	return c.checkNotAhead("nbf", notBefore)
-}
-
-func (c *validation) checkNotAhead(claim string, t time.Time) error {
-	if ahead := t.Sub(c.now); ahead > c.config.Leeway {
-		return lti.Errorf(lti.ReasonTokenNotYetValid, "The id_token's %s lies %s ahead; %s are tolerated.", claim, ahead.Round(time.Second), c.config.Leeway).
-			With("claim", claim).With("clock_skew", "+"+ahead.Round(time.Second).String())
-	}
-	return nil
+	explained.Message += "."
+	return &explained
 }
 
 // checkNonce compares the nonce with the one that the state was made with (OpenID Connect Core 3.2.2.11).
@@ -349,8 +277,15 @@ func (c *validation) checkNonce() error {
 // checkDeployment holds the deployment to the login's hint and to the registration.
 func (c *validation) checkDeployment(ctx context.Context) error {
 	if hint := c.state.deployment; hint != (fingerprint{}) && hint != fingerprintOf("deployment", c.launch.DeploymentID) {
-		return lti.Errorf(lti.ReasonDeploymentMismatch, "The launch is of the deployment %q, the login was of another.", lti.Excerpt(c.launch.DeploymentID)).
+		refusal := lti.Errorf(lti.ReasonDeploymentMismatch, "The launch is of the deployment %q, the login was of another.", lti.Excerpt(c.launch.DeploymentID)).
 			With("actual", lti.Excerpt(c.launch.DeploymentID))
+		for _, listed := range c.registration.Deployments {
+			if hint == fingerprintOf("deployment", listed) {
+				refusal.Message = fmt.Sprintf("The launch is of the deployment %q, the login was of %q.", lti.Excerpt(c.launch.DeploymentID), lti.Excerpt(listed))
+				refusal = refusal.With("expected", lti.Excerpt(listed))
+			}
+		}
+		return refusal
 	}
 	return c.config.Deployments.CheckDeployment(ctx, c.registration, c.launch.DeploymentID, true)
 }

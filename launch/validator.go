@@ -27,6 +27,14 @@ type PlatformKeys interface {
 	Replaced(ctx context.Context, registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) (*jose.PublicKey, error)
 }
 
+// SkewMeter is a PlatformKeys that has also seen the clocks of platforms. Whether Config.Keys is one is found out when a
+// token's time is refused.
+type SkewMeter interface {
+	// Skew returns how far the clock of a registration's platform was ahead of ours when its keys were fetched, negative
+	// where it was behind, and false where it has not been seen.
+	Skew(registration *platform.Registration) (time.Duration, bool)
+}
+
 // DeploymentPolicy says which deployments may launch. record asks it to note one that must wait for the operator.
 type DeploymentPolicy interface {
 	CheckDeployment(ctx context.Context, registration *platform.Registration, deploymentID string, record bool) error
@@ -76,14 +84,11 @@ func New(config Config) (*Validator, error) {
 	if config.Leeway == 0 {
 		config.Leeway = time.Minute
 	}
-	if config.Leeway < 0 || config.Leeway > 5*time.Minute {
-		return nil, fmt.Errorf("launch: a leeway of %s is not between 0 and 5 minutes", config.Leeway)
-	}
 	if config.MaxTokenSize == 0 {
 		config.MaxTokenSize = 64 << 10
 	}
-	if config.MaxTokenSize < 1<<10 || config.MaxTokenSize > 128<<10 {
-		return nil, fmt.Errorf("launch: a maximum of %d bytes for id_tokens is not between 1 and 128 KiB", config.MaxTokenSize)
+	if err := config.checkLimits(); err != nil {
+		return nil, err
 	}
 	restarts, err := newRestarts()
 	if err != nil {
@@ -98,6 +103,17 @@ func New(config Config) (*Validator, error) {
 		v.registrations[registrationFingerprint(registration)] = registration
 	}
 	return v, nil
+}
+
+// checkLimits checks what has limits, after the defaults were filled in.
+func (c *Config) checkLimits() error {
+	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
+		return fmt.Errorf("launch: a leeway of %s is not between 0 and 5 minutes", c.Leeway)
+	}
+	if c.MaxTokenSize < 1<<10 || c.MaxTokenSize > 128<<10 {
+		return fmt.Errorf("launch: a maximum of %d bytes for id_tokens is not between 1 and 128 KiB", c.MaxTokenSize)
+	}
+	return nil
 }
 
 func registrationFingerprint(r *platform.Registration) fingerprint {
@@ -134,8 +150,10 @@ func launchURI(registration *platform.Registration, asked string) (string, error
 	if contains(registration.LaunchURIs, asked) {
 		return asked, nil
 	}
-	return "", lti.Errorf(lti.ReasonLaunchURINotListed, "launch_uri: the registration %q does not list %q; it lists %q.", registration.Name, lti.Excerpt(asked), registration.LaunchURIs).
-		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(registration.LaunchURIs[0])).With("field", "launch_uri")
+	near := registration.LaunchURIs[lti.Nearest(registration.LaunchURIs, asked)]
+	return "", lti.Errorf(lti.ReasonLaunchURINotListed, "launch_uri: the registration %q does not list %q; the nearest of its launch_uris is %q: %s.",
+		registration.Name, lti.Excerpt(asked), near, lti.Difference(near, asked)).
+		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(near)).With("field", "launch_uri")
 }
 
 // checkTarget holds a target link URI to the origins of the tool.
@@ -154,7 +172,11 @@ func (v *Validator) checkTarget(registration *platform.Registration, target stri
 	if err == nil && contains(allowed, origin) {
 		return nil
 	}
-	message := fmt.Sprintf("The target link URI %q lies outside the tool; allowed are %q.", lti.Excerpt(target), allowed)
+	message := fmt.Sprintf("The target link URI %q lies outside the tool; allowed are %q", lti.Excerpt(target), allowed)
+	if near := lti.Nearest(allowed, origin); err == nil && lti.Slip(allowed[near], origin) != "" {
+		message += fmt.Sprintf("; its origin is %q, and compared with %q %s", origin, allowed[near], lti.Difference(allowed[near], origin))
+	}
+	message += "."
 	if err != nil {
 		message = fmt.Sprintf("The target link URI %q is not usable: %v.", lti.Excerpt(target), err)
 	}

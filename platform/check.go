@@ -28,7 +28,7 @@ const (
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // Check returns the problems of a registration, worst slips of administrators included. allowHTTP permits http URIs,
-// for development. algorithms are those that can be verified.
+// for development, with a warning. algorithms are those that can be verified.
 func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 	var problems []Problem
 	wrong := func(field, format string, args ...any) {
@@ -46,6 +46,8 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 		}
 		if message := checkURI(value, allowHTTP); message != "" {
 			wrong(field, "%s", message)
+		} else if !isHTTPS(value) {
+			doubt(field, "%s", plainHTTP)
 		}
 	}
 	list := func(field string, values []string, check func(field, value string)) {
@@ -69,6 +71,8 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 			wrong(field, "%q is no origin; write %q", value, canonical)
 		case !allowHTTP && strings.HasPrefix(value, "http://"):
 			wrong(field, "http is for development only; use https, or set dev: true")
+		case !isHTTPS(value):
+			doubt(field, "%s", plainHTTP)
 		}
 	}
 
@@ -155,6 +159,11 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 	return problems
 }
 
+// plainHTTP is the warning where http is allowed.
+const plainHTTP = "it is http, which dev: true allows: whoever is on the way can read and change it, so use https outside of development"
+
+func isHTTPS(uri string) bool { return strings.HasPrefix(strings.ToLower(uri), "https://") }
+
 func joined(types []lti.MessageType) string {
 	var names []string
 	for _, t := range types {
@@ -174,7 +183,7 @@ func checkURI(value string, allowHTTP bool) string {
 	if strings.Contains(value, "#") {
 		return fmt.Sprintf("%q has a fragment; leave it out", value)
 	}
-	if !allowHTTP && !strings.HasPrefix(strings.ToLower(value), "https://") {
+	if !allowHTTP && !isHTTPS(value) {
 		return fmt.Sprintf("%q is not https; http is for development only: use https, or set dev: true", value)
 	}
 	return ""

@@ -144,8 +144,19 @@ func TestCheckAllowsHTTPInDevelopment(t *testing.T) {
 		r.LaunchURIs, r.LoginURI = []string{"http://localhost:2/launch"}, "http://localhost:2/login"
 		r.TargetOrigins, r.ServiceOrigins = []string{"http://localhost:2"}, []string{"http://localhost:3"}
 	})
-	if problems := r.Check(true, []string{"RS256"}); len(problems) > 0 {
-		t.Error(problems)
+	var warned []string
+	for _, problem := range r.Check(true, []string{"RS256"}) {
+		if !problem.Warning || !strings.Contains(problem.Message, "it is http") {
+			t.Error(problem)
+		}
+		warned = append(warned, problem.Field)
+	}
+	if want := []string{"authorization_uri", "token_uri", "jwks_uri", "login_uri", "launch_uris[0]", "target_origins[0]", "service_origins[0]"}; !slices.Equal(warned, want) {
+		t.Errorf("warned of %q, want %q", warned, want)
+	}
+	https := registration()
+	if problems := https.Check(true, []string{"RS256"}); len(problems) > 0 {
+		t.Errorf("https in development: %v", problems)
 	}
 	if problems := r.Check(false, []string{"RS256"}); len(problems) != 7 {
 		t.Errorf("%d problems: %v", len(problems), problems)

@@ -75,8 +75,7 @@ func (l *Learned) CheckDeployment(ctx context.Context, r *Registration, deployme
 	if slices.Contains(r.Deployments, deploymentID) || r.UnknownDeployments == AcceptDeployments {
 		return nil
 	}
-	refusal := lti.Errorf(lti.ReasonDeploymentUnknown, "The registration %q does not list the deployment %q.", r.Name, lti.Excerpt(deploymentID)).
-		With("registration", r.Name).With("deployment_id", lti.Excerpt(deploymentID))
+	refusal := UnknownDeployment(r, deploymentID)
 	if r.UnknownDeployments != PendDeployments {
 		return refusal.With("expected", lti.Excerpt(strings.Join(r.Deployments, " ")))
 	}
@@ -88,6 +87,26 @@ func (l *Learned) CheckDeployment(ctx context.Context, r *Registration, deployme
 	refusal.Reason = lti.ReasonDeploymentPending
 	refusal.Message = fmt.Sprintf("The deployment %q of the registration %q is new and waits for the operator.", lti.Excerpt(deploymentID), r.Name)
 	return refusal
+}
+
+// UnknownDeployment returns the refusal of a deployment that a registration does not list. It says which listed one is
+// close to it.
+func UnknownDeployment(r *Registration, deploymentID string) *lti.Error {
+	return lti.Errorf(lti.ReasonDeploymentUnknown, "The registration %q does not list the deployment %q%s.", r.Name, lti.Excerpt(deploymentID), deploymentHint(r, deploymentID)).
+		With("registration", r.Name).With("deployment_id", lti.Excerpt(deploymentID))
+}
+
+// deploymentHint says how a deployment id that is not listed comes close to one that is, as the end of a sentence, or "".
+func deploymentHint(r *Registration, deploymentID string) string {
+	for _, listed := range r.Deployments {
+		if lti.Slip(listed, deploymentID) != "" {
+			return fmt.Sprintf("; it lists %q: %s", lti.Excerpt(listed), lti.Difference(listed, deploymentID))
+		}
+	}
+	if slices.Contains(r.Deployments, r.ClientID) {
+		return "; what it lists is its client_id, and this is a deployment id: list that"
+	}
+	return ""
 }
 
 // notePending records a deployment that waits, once. Beyond the limit nothing more is recorded: the launch is refused

@@ -16,12 +16,13 @@ type Registry struct {
 	all      []*Registration
 	byName   map[string]*Registration
 	byIssuer map[string][]*Registration
+	byFolded map[string]*Registration // by what foldIssuer makes of the issuer; the first that was given
 }
 
 // NewRegistry makes a registry of registrations that passed Check. It refuses a name, or an issuer with client id, that
 // occurs twice, and two platforms behind one issuer whose users could not be told apart.
 func NewRegistry(registrations []Registration) (*Registry, error) {
-	r := &Registry{byName: map[string]*Registration{}, byIssuer: map[string][]*Registration{}}
+	r := &Registry{byName: map[string]*Registration{}, byIssuer: map[string][]*Registration{}, byFolded: map[string]*Registration{}}
 	for i := range registrations {
 		registration := registrations[i]
 		if other := r.byName[registration.Name]; other != nil {
@@ -38,6 +39,9 @@ func NewRegistry(registrations []Registration) (*Registry, error) {
 		r.all = append(r.all, &registration)
 		r.byName[registration.Name] = &registration
 		r.byIssuer[registration.Issuer] = append(r.byIssuer[registration.Issuer], &registration)
+		if folded := foldIssuer(registration.Issuer); r.byFolded[folded] == nil {
+			r.byFolded[folded] = &registration
+		}
 	}
 	return r, nil
 }
@@ -50,7 +54,12 @@ func (r *Registry) ByName(name string) (*Registration, error) {
 	if registration := r.byName[name]; registration != nil {
 		return registration, nil
 	}
-	return nil, lti.Errorf(lti.ReasonRegistrationUnknown, "There is no registration %q.", lti.Excerpt(name)).With("registration", lti.Excerpt(name))
+	refusal := lti.Errorf(lti.ReasonRegistrationUnknown, "There is no registration %q.", lti.Excerpt(name)).With("registration", lti.Excerpt(name))
+	if near := r.byName[strings.ToLower(strings.TrimSpace(name))]; near != nil {
+		refusal.Message = fmt.Sprintf("There is no registration %q, but there is %q: %s.", lti.Excerpt(name), near.Name, lti.Difference(near.Name, name))
+		refusal = refusal.With("expected", near.Name)
+	}
+	return nil, refusal
 }
 
 // Find returns the registration of an issuer and a client id, both compared exactly. An empty client id is enough where
@@ -60,8 +69,8 @@ func (r *Registry) Find(issuer, clientID string) (*Registration, error) {
 	candidates := r.byIssuer[issuer]
 	if len(candidates) == 0 {
 		err := lti.Errorf(lti.ReasonIssuerUnknown, "No registration has the issuer %q.", lti.Excerpt(issuer))
-		if near := r.nearIssuer(issuer); near != nil {
-			err.Message = fmt.Sprintf("No registration has the issuer %q; %q has %q, which differs by a trailing slash, by http and https, or by upper and lower case.", lti.Excerpt(issuer), near.Name, near.Issuer)
+		if near := r.byFolded[foldIssuer(issuer)]; near != nil {
+			err.Message = fmt.Sprintf("No registration has the issuer %q; the registration %q has %q: %s.", lti.Excerpt(issuer), near.Name, near.Issuer, lti.Difference(near.Issuer, issuer))
 			err = err.With("expected", near.Issuer)
 		}
 		return nil, err.With("issuer", lti.Excerpt(issuer))
@@ -73,28 +82,58 @@ func (r *Registry) Find(issuer, clientID string) (*Registration, error) {
 		return nil, lti.Errorf(lti.ReasonRegistrationAmbiguous, "The login named no client_id, and %d registrations have the issuer %q.", len(candidates), issuer).With("issuer", issuer)
 	}
 	var known []string
+	var hint string
 	for _, candidate := range candidates {
 		if candidate.ClientID == clientID {
 			return candidate, nil
 		}
 		known = append(known, candidate.ClientID)
+		if hint == "" {
+			hint = clientIDHint(candidate, clientID)
+		}
 	}
-	return nil, lti.Errorf(lti.ReasonClientIDUnknown, "The issuer %q is registered, but not with the client_id %q.", issuer, lti.Excerpt(clientID)).
+	return nil, lti.Errorf(lti.ReasonClientIDUnknown, "The issuer %q is registered, but not with the client_id %q%s.", issuer, lti.Excerpt(clientID), hint).
 		With("issuer", issuer).With("client_id", lti.Excerpt(clientID)).With("expected", lti.Excerpt(strings.Join(known, " ")))
 }
 
-// nearIssuer returns the registration whose issuer a person would take for the same.
-func (r *Registry) nearIssuer(issuer string) *Registration {
-	fold := func(s string) string {
-		s = strings.ToLower(strings.TrimRight(s, "/"))
-		return strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
+// clientIDHint says how a client id that is not a registration's comes close to it, as the end of a sentence, or "".
+func clientIDHint(registration *Registration, clientID string) string {
+	if lti.Slip(registration.ClientID, clientID) != "" {
+		return fmt.Sprintf("; the registration %q has %q: %s", registration.Name, registration.ClientID, lti.Difference(registration.ClientID, clientID))
+	}
+	if slices.Contains(registration.Deployments, clientID) {
+		return fmt.Sprintf("; that is a deployment id of the registration %q", registration.Name)
+	}
+	return ""
+}
+
+// Nearest returns the registration that a person would most likely have meant by an issuer and a client id: one of the
+// same or nearly the same issuer, else one of the same client id; nil where none comes close.
+func (r *Registry) Nearest(issuer, clientID string) *Registration {
+	candidates := r.byIssuer[issuer]
+	if near := r.byFolded[foldIssuer(issuer)]; len(candidates) == 0 && near != nil {
+		candidates = r.byIssuer[near.Issuer]
+	}
+	if len(candidates) > 0 {
+		var clientIDs []string
+		for _, candidate := range candidates {
+			clientIDs = append(clientIDs, candidate.ClientID)
+		}
+		return candidates[lti.Nearest(clientIDs, clientID)]
 	}
 	for _, registration := range r.all {
-		if fold(registration.Issuer) == fold(issuer) {
+		if registration.ClientID == clientID {
 			return registration
 		}
 	}
 	return nil
+}
+
+// foldIssuer maps issuers to one text that a person would take for the same: they differ by blanks, by http and https,
+// by a trailing slash, or by upper and lower case.
+func foldIssuer(issuer string) string {
+	issuer = strings.ToLower(strings.TrimRight(strings.TrimSpace(issuer), "/"))
+	return strings.TrimPrefix(strings.TrimPrefix(issuer, "https://"), "http://")
 }
 
 // checkSubjects refuses two platforms that share an issuer without a namespace to tell their users apart: a user's key

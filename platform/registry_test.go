@@ -111,3 +111,70 @@ func TestFind(t *testing.T) {
 		t.Error(all)
 	}
 }
+
+func TestRefusalsNameWhatAlmostMatched(t *testing.T) {
+	t.Parallel()
+	first := registration()
+	second := registration(func(r *platform.Registration) {
+		r.Name, r.ClientID, r.Deployments = "second", "client-2", []string{"d7"}
+	})
+	slashed := registration(func(r *platform.Registration) {
+		r.Name, r.Issuer, r.JWKSURI = "slashed", "https://Moodle.example/lms/", "https://moodle.example/jwks"
+	})
+	registry, err := platform.NewRegistry([]platform.Registration{first, second, slashed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		issuer, clientID, nearest string
+		words                     []string
+	}{
+		{"https://lms.example/", "client-1", "lms", []string{`the registration "lms" has "https://lms.example"`, "(a trailing slash)"}},
+		{"http://lms.example", "client-2", "second", []string{"(http instead of https)"}},
+		{" https://lms.example", "client-2", "second", []string{"(blanks at the beginning or the end)"}},
+		{"https://moodle.example/LMS", "client-1", "slashed", []string{`the registration "slashed"`, "upper and lower case", "a trailing slash"}},
+		{"https://lms.example", "Client-2", "second", []string{`the registration "second" has "client-2"`, "(upper and lower case)"}},
+		{"https://lms.example", "d7", "lms", []string{`that is a deployment id of the registration "second"`}},
+		{"https://lms.example", "client-2x", "second", []string{`not with the client_id "client-2x".`}},
+		{"https://other.example", "client-2", "second", []string{`No registration has the issuer "https://other.example".`}},
+		{"https://other.example", "other", "", []string{`No registration has the issuer "https://other.example".`}},
+	} {
+		_, err := registry.Find(test.issuer, test.clientID)
+		for _, words := range test.words {
+			if err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("%q %q: %v lacks %q", test.issuer, test.clientID, err, words)
+			}
+		}
+		name := ""
+		if nearest := registry.Nearest(test.issuer, test.clientID); nearest != nil {
+			name = nearest.Name
+		}
+		if name != test.nearest {
+			t.Errorf("%q %q: nearest %q, want %q", test.issuer, test.clientID, name, test.nearest)
+		}
+	}
+	_, err = registry.ByName("Second ")
+	if refusal, ok := err.(*lti.Error); !ok || refusal.Metadata["expected"] != "second" || !strings.Contains(refusal.Message, `but there is "second"`) {
+		t.Errorf("ByName: %v", err)
+	}
+}
+
+func TestUnknownDeploymentsNameTheListedOne(t *testing.T) {
+	t.Parallel()
+	learned, _ := fresh(t)
+	for deployment, test := range map[string]struct {
+		listed []string
+		words  string
+	}{
+		"17:ABC ":  {[]string{"4", "17:ABC"}, `; it lists "17:ABC": it goes on with " " at character 7`},
+		"17:abc":   {[]string{"4", "17:ABC"}, "(upper and lower case)"},
+		"5":        {[]string{"client-1"}, "; what it lists is its client_id"},
+		"nothing ": {[]string{"4"}, `does not list the deployment "nothing ".`},
+	} {
+		r := registration(func(r *platform.Registration) { r.Deployments = test.listed })
+		err := learned.CheckDeployment(t.Context(), &r, deployment, false)
+		if lti.ReasonOf(err) != lti.ReasonDeploymentUnknown || !strings.Contains(err.Error(), test.words) {
+			t.Errorf("%q: %v lacks %q", deployment, err, test.words)
+		}
+	}
+}

@@ -41,6 +41,8 @@ func fill(value reflect.Value, name string) {
 		value.Set(reflect.ValueOf(map[string]string{"key": strings.ToLower(name)}))
 	case reflect.Float64:
 		value.SetFloat(float64(len(name)))
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		value.SetInt(int64(len(name)))
 	case reflect.Bool:
 		value.SetBool(true)
 	}
@@ -74,6 +76,12 @@ func checkFilled(t *testing.T, message protoreflect.Message, renamed map[string]
 			if got := value.List().Get(0).String(); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
+		case field.IsList() && field.Kind() == protoreflect.MessageKind:
+			checkFilled(t, value.List().Get(0).Message(), renamed)
+		case field.IsList():
+			if value.List().Len() == 0 {
+				t.Errorf("%s is empty", name)
+			}
 		case field.Kind() == protoreflect.StringKind:
 			if value.String() != want {
 				t.Errorf("%s is %q, want %q", name, value, want)
@@ -92,8 +100,12 @@ func TestLaunchIsConvertedWhole(t *testing.T) {
 	l.MessageType, l.Binding, l.Grades.Scopes = lti.MessageResourceLink, launch.BindingPartitionedCookie, []string{lti.ScopeScore}
 	converted := launchToProto(l)
 	checkFilled(t, converted.ProtoReflect(), map[string]string{
-		"Launch.launch_id": "id", "Launch.launch_token": "token", "Launch.message_type_name": string(lti.MessageResourceLink),
+		"Launch.launch_id": "id", "Launch.launch_token": "token", "Launch.message_type_name": "messagename",
 		"Launch.mentored_user_ids": "mentoredusers", "ToolPlatform.product_family_code": "productfamily", "GradeEndpoint.scopes": lti.ScopeScore,
+		"DeepLinkingSettings.accept_presentation_document_targets": "accepttargets", "DeepLinkingSettings.accept_media_types": "acceptmedia",
+		"Proctoring.proctoring_token": "token", "Proctoring.settings_data": "settings", "AssessmentControl.control_uri": "uri",
+		"Launch.asset_report_type": "reporttype", "Launch.lti11_legacy_user_id": "lti11userid", "Asset.sha256_checksum": "checksum",
+		"AssetReportService.report_uri": "uri", "EulaService.eula_uri": "uri", "NoticeService.notice_handlers_uri": "uri", "NoticeService.notice_types": "types",
 	})
 	if converted.BrowserBinding != pb.BrowserBinding_BROWSER_BINDING_PARTITIONED_COOKIE || converted.MessageType != pb.MessageType_MESSAGE_TYPE_RESOURCE_LINK || !converted.LaunchTime.AsTime().Equal(l.Time) {
 		t.Errorf("%v", converted)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -17,8 +18,12 @@ import (
 	"github.com/ltisidecar/ltisidecar/lti"
 )
 
-// errorDomain is the domain of every ErrorInfo.
-const errorDomain = "ltisidecar"
+const (
+	// errorDomain is the domain of every ErrorInfo.
+	errorDomain = "ltisidecar"
+	// helpURI is the page that explains the reasons. A reason's section has its name in lower case.
+	helpURI = "https://github.com/ltisidecar/ltisidecar/blob/main/docs/errors.md#"
+)
 
 // known returns the *lti.Error behind an error. A context's end is the caller's; anything else is a defect of ours,
 // whose text stays in the log.
@@ -45,8 +50,8 @@ type browserError struct {
 func (e *browserError) Error() string { return e.err.Error() }
 func (e *browserError) Unwrap() error { return e.err }
 
-// toStatus makes the status of an error: one ErrorInfo, RetryInfo where there is advice, and for browser-facing RPCs
-// the page. Each carries the launch id or, where there is none, the request id.
+// toStatus makes the status of an error: one ErrorInfo, one Help with a link to the explanation, RetryInfo where there
+// is advice, and for browser-facing RPCs the page. Each carries the launch id or, where there is none, the request id.
 func toStatus(refusal *lti.Error, err error, requestID string) *status.Status {
 	info := refusal.Reason.Info()
 	message := refusal.Message
@@ -58,7 +63,10 @@ func toStatus(refusal *lti.Error, err error, requestID string) *status.Status {
 		metadata = map[string]string{}
 	}
 	metadata["request_id"] = requestID
-	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: string(refusal.Reason), Domain: errorDomain, Metadata: metadata}}
+	details := []protoadapt.MessageV1{
+		&errdetails.ErrorInfo{Reason: string(refusal.Reason), Domain: errorDomain, Metadata: metadata},
+		&errdetails.Help{Links: []*errdetails.Help_Link{{Description: "What happened, how to confirm it, and what to do", Url: helpURI + strings.ToLower(string(refusal.Reason))}}},
+	}
 	if refusal.RetryAfter > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(refusal.RetryAfter)})
 	}

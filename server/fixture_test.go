@@ -343,10 +343,12 @@ type refusal struct {
 	info    *errdetails.ErrorInfo
 	retry   *errdetails.RetryInfo
 	page    *pb.BrowserReply
+	help    *errdetails.Help
 }
 
 // refused takes an error apart and holds it to the error model: exactly one ErrorInfo of our domain, a reason of the
-// table with its code, a request id, metadata that the reason's row allows, and at most one RetryInfo and one page.
+// table with its code, a request id, metadata that the reason's row allows, one link to the reason's explanation, and at
+// most one RetryInfo and one page.
 func refused(t *testing.T, err error, want lti.Reason) *refusal {
 	t.Helper()
 	if err == nil {
@@ -371,6 +373,11 @@ func refused(t *testing.T, err error, want lti.Reason) *refusal {
 				t.Error("two pages")
 			}
 			r.page = d
+		case *errdetails.Help:
+			if r.help != nil {
+				t.Error("two Help")
+			}
+			r.help = d
 		default:
 			t.Errorf("a detail of type %T", d)
 		}
@@ -389,6 +396,10 @@ func refused(t *testing.T, err error, want lti.Reason) *refusal {
 		if key != "request_id" && key != "launch_id" && key != "registration" && key != "field" && !slices.Contains(row.Metadata, key) {
 			t.Errorf("%s: metadata %q is not in its row", want, key)
 		}
+	}
+	const page = "https://github.com/ltisidecar/ltisidecar/blob/main/docs/errors.md#"
+	if len(r.help.GetLinks()) != 1 || r.help.Links[0].Url != page+strings.ToLower(string(want)) || r.help.Links[0].Description == "" {
+		t.Errorf("%s: help %v", want, r.help)
 	}
 	if r.page != nil {
 		r.checkPage(t)

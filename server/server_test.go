@@ -202,9 +202,9 @@ func TestRosterEndsWithItsError(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	c := start(t)
-	_, err := c.launches.CheckLaunchToken(t.Context(), &pb.CheckLaunchTokenRequest{LaunchToken: strings.Repeat("x", 256<<10)})
+	_, err := c.launches.CheckLaunchToken(t.Context(), &pb.CheckLaunchTokenRequest{LaunchToken: strings.Repeat("x", 264<<10)})
 	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("over 256 KiB: %v", err)
+		t.Errorf("over 264 KiB: %v", err)
 	}
 	_, err = c.launches.CheckLaunchToken(t.Context(), &pb.CheckLaunchTokenRequest{LaunchToken: strings.Repeat("x", 255<<10)})
 	refused(t, err, lti.ReasonParameterTooLong)

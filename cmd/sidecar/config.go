@@ -337,7 +337,7 @@ func (c *configCheck) checkRegistrations(base string) {
 	c.config.Registry = registry
 }
 
-// readLTI11 reads the secrets of LTI 1.1 from their files.
+// readLTI11 reads the secrets of LTI 1.1 from their files: all of them, or none where one cannot be read.
 func (c *configCheck) readLTI11(key, base string, configs []LTI11Config) []platform.LTI11Key {
 	var keys []platform.LTI11Key
 	for i, config := range configs {
@@ -349,7 +349,7 @@ func (c *configCheck) readLTI11(key, base string, configs []LTI11Config) []platf
 			secret, err := keystore.ReadSecretFile(path)
 			if err != nil {
 				c.wrong(fmt.Sprintf("%slti11[%d].secret_file", key, i), "%v", err)
-				continue
+				return nil
 			}
 			read.Secret = platform.NewSecret(secret)
 		}

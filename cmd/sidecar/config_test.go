@@ -105,6 +105,9 @@ func TestConfigCheckRefuses(t *testing.T) {
 		{"an unknown anonymous policy", goodRegistration + "    anonymous: maybe\n", "10:16", []string{"registrations[0].anonymous", "reject, accept"}},
 		{"an unknown algorithm", goodRegistration + "    algorithms: [RS256, none]\n", "10:25", []string{"registrations[0].algorithms[1]", "RS256"}},
 		{"an unknown message type", goodRegistration + "    message_types: [Other]\n", "10:21", []string{"registrations[0].message_types[0]", "LtiResourceLinkRequest"}},
+		{"a message type of tools", goodRegistration + "    message_types: [LtiStartAssessment]\n", "10:21", []string{"registrations[0].message_types[0]", "LtiStartProctoring"}},
+		{"no LTI 1.1 consumer key", goodRegistration + "    lti11:\n      - secret_file: x\n", "11:", []string{"registrations[0].lti11[0].secret_file", "no such file"}},
+		{"no LTI 1.1 secret file", goodRegistration + "    lti11:\n      - consumer_key: k\n", "11:", []string{"registrations[0].lti11[0].secret_file", "it is required"}},
 		{"one name twice", and("c1", "c2"), "2:", []string{`"lms"`, "rename"}},
 		{"one issuer and client id twice", and("name: lms", "name: second"), "2:", []string{`"lms" and "second"`, "same issuer and client_id"}},
 		{"keys of one issuer on two hosts", and("name: lms", "name: second", "c1", "c2", "https://lms.example/jwks", "https://b.example/jwks"), "2:", []string{"subject_namespace"}},
@@ -147,6 +150,8 @@ func TestConfigCheckWarns(t *testing.T) {
 		{"a slash after the issuer", strings.Replace(goodRegistration, "issuer: https://lms.example", "issuer: https://lms.example/", 1), "3:13", "ends with a slash"},
 		{"an http issuer", strings.Replace(goodRegistration, "issuer: https", "issuer: http", 1), "3:13", "begins with http"},
 		{"launch URIs that differ by a slash", strings.Replace(goodRegistration, "[https://tool.example/launch]", "[https://tool.example/launch, https://tool.example/launch/]", 1), "9:48", "trailing slash"},
+		{"an http URI in development", "dev: true\n" + strings.Replace(goodRegistration, "jwks_uri: https", "jwks_uri: http", 1), "9:15", "it is http"},
+		{"an http launch URI in development", "dev: true\n" + strings.Replace(goodRegistration, "[https://tool", "[http://tool", 1), "10:19", "it is http"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -179,6 +184,32 @@ func TestConfigFiles(t *testing.T) {
 	}
 	if _, err := LoadConfig(writeConfig(t, "---\n"+goodRegistration)); err != nil {
 		t.Errorf("a leading ---: %v", err)
+	}
+}
+
+func TestConfigLTI11(t *testing.T) {
+	t.Parallel()
+	path := writeConfig(t, goodRegistration+"    message_types: [LtiEulaRequest, LtiDataPrivacyLaunchRequest]\n    lti11: [{consumer_key: k1, secret_file: k1.secret}]\n")
+	secret := filepath.Join(filepath.Dir(path), "k1.secret")
+	if err := os.WriteFile(secret, []byte("s3cr3t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := LoadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := config.Registry.All()[0]
+	if len(r.LTI11) != 1 || r.LTI11[0].ConsumerKey != "k1" || r.LTI11[0].Secret.Reveal() != "s3cr3t" {
+		t.Errorf("%+v", r.LTI11)
+	}
+	if want := []lti.MessageType{lti.MessageEULA, lti.MessageDataPrivacy}; !slices.Equal(r.MessageTypes, want) {
+		t.Errorf("message types %q", r.MessageTypes)
+	}
+	if err := os.Chmod(secret, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := command("config", "check", "--config", path); err == nil || !strings.Contains(err.Error(), "lti11[0].secret_file") || strings.Contains(output+err.Error(), "s3cr3t") {
+		t.Errorf("a secret that others can read: %q %v", output, err)
 	}
 }
 

@@ -8,6 +8,7 @@ export type {
   LoginOptions,
   Sidecar,
   SidecarOptions,
+  StartAssessmentOptions,
   ToolKeySet,
 } from "./sidecar.js";
 export type { CallOptions, TlsOptions } from "./channel.js";
@@ -26,6 +27,23 @@ export type {
   ToolPlatform,
   User,
 } from "./launch.js";
+export type {
+  Activity,
+  AssessmentControl,
+  Asset,
+  AssetReportService,
+  AssetService,
+  DeepLinkingSettings,
+  EulaService,
+  ForUser,
+  Migration,
+  NoticeService,
+  Proctoring,
+  StartAssessment,
+  Submission,
+  VerifiedUser,
+} from "./message.js";
+export type { Notice, NoticeRefusal, NoticeResult } from "./notice.js";
 export type { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
 export type { ActivityProgress, DeliveryState, GradingProgress, Score, ScoreDelivery } from "./grade.js";
 export type { ListMembersOptions, Member, MemberStatus, Roster, RosterContext } from "./roster.js";

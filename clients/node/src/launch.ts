@@ -1,12 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 import { inspect } from "node:util";
 import { BrowserBinding as BrowserBindingNumber, type Launch as LaunchMessage } from "./gen/ltisidecar/v1/launch.js";
+import type { Context as ContextMessage, User as UserMessage } from "./gen/ltisidecar/v1/launch.js";
 import { MessageType as MessageTypeNumber } from "./gen/ltisidecar/v1/launch.js";
 import { toGradeEndpoint, toMembershipEndpoint, type GradeEndpoint, type MembershipEndpoint } from "./endpoint.js";
-import { nameOf, present, text } from "./presence.js";
+import { toAssetService, toDeepLinkingSettings, toForUser, toMigration, toProctoring } from "./message.js";
+import type {
+  Activity,
+  AssetReportService,
+  AssetService,
+  DeepLinkingSettings,
+  EulaService,
+  ForUser,
+  Migration,
+  NoticeService,
+  Proctoring,
+  Submission,
+} from "./message.js";
+import { nameOf, present, text, withTexts } from "./presence.js";
 
 /** MessageType is the kind of an LTI message. */
-export type MessageType = "RESOURCE_LINK";
+export type MessageType =
+  | "RESOURCE_LINK"
+  | "DEEP_LINKING"
+  | "SUBMISSION_REVIEW"
+  | "DATA_PRIVACY"
+  | "START_PROCTORING"
+  | "END_ASSESSMENT"
+  | "ASSET_PROCESSOR_SETTINGS"
+  | "REPORT_REVIEW"
+  | "EULA";
 
 /** BrowserBinding says how a launch was tied to the browser that began the login. */
 export type BrowserBinding = "COOKIE" | "PARTITIONED_COOKIE" | "PLATFORM_STORAGE";
@@ -31,7 +54,10 @@ export interface Launch {
   readonly clientId: string;
   /** Deployment id. */
   readonly deploymentId: string;
-  /** Target link URI: where the user wants to go. It lies on an origin of the tool. */
+  /**
+   * Target link URI: where the user wants to go. It lies on an origin of the tool. Empty only in messages other than a
+   * resource link's.
+   */
   readonly targetLinkUri: string;
   /** Message type; `UNKNOWN` where this version of the client has no name for it. */
   readonly messageType: MessageType | "UNKNOWN";
@@ -67,6 +93,26 @@ export interface Launch {
   readonly launchTime: Date;
   /** Ids of users whom this user mentors. */
   readonly mentoredUserIds: readonly string[];
+  /** What the platform accepts; only in DEEP_LINKING. */
+  readonly deepLinking?: DeepLinkingSettings | undefined;
+  /** User whom the message is about, who is not the one who launched. */
+  readonly forUser?: ForUser | undefined;
+  /** Only in START_PROCTORING and END_ASSESSMENT. */
+  readonly proctoring?: Proctoring | undefined;
+  readonly activity?: Activity | undefined;
+  readonly submission?: Submission | undefined;
+  /** Asset that the message is about. */
+  readonly assetId?: string | undefined;
+  /** Type of the report that the message is about. */
+  readonly assetReportType?: string | undefined;
+  readonly assetService?: AssetService | undefined;
+  readonly assetReportService?: AssetReportService | undefined;
+  readonly eulaService?: EulaService | undefined;
+  readonly noticeService?: NoticeService | undefined;
+  /** Who and what this was in LTI 1.1; absent too where its signature is wrong. */
+  readonly migration?: Migration | undefined;
+  /** User id of LTI 1.1 that came outside the migration claim. */
+  readonly lti11LegacyUserId?: string | undefined;
 }
 
 /** User is the person who launched. Only `key`, or issuer with `id`, identifies a person; never the e-mail address. */
@@ -180,10 +226,10 @@ export function toLaunch(m: LaunchMessage): Launch {
     targetLinkUri: m.targetLinkUri,
     messageType: nameOf(MessageTypeNumber, m.messageType, "UNKNOWN"),
     messageTypeName: m.messageTypeName,
-    user: m.user && withTexts<User>({ ...m.user }),
+    user: m.user && toUser(m.user),
     roles: m.roles,
     roleSummary: m.roleSummary ? { ...m.roleSummary } : noRoles,
-    context: m.context && withTexts<Context>({ ...m.context }),
+    context: m.context && toContext(m.context),
     resourceLink: m.resourceLink && withTexts<ResourceLink>({ ...m.resourceLink }),
     custom: m.custom,
     launchPresentation:
@@ -201,13 +247,34 @@ export function toLaunch(m: LaunchMessage): Launch {
     claimsJson: text(m.claimsJson),
     launchTime: m.launchTime ?? new Date(0),
     mentoredUserIds: m.mentoredUserIds,
+    deepLinking: m.deepLinking && toDeepLinkingSettings(m.deepLinking),
+    forUser: m.forUser && toForUser(m.forUser),
+    proctoring: m.proctoring && toProctoring(m.proctoring),
+    activity: m.activity && withTexts<Activity>({ ...m.activity }),
+    submission: m.submission && { ...m.submission },
+    assetId: text(m.assetId),
+    assetReportType: text(m.assetReportType),
+    assetService: m.assetService && toAssetService(m.assetService),
+    assetReportService: m.assetReportService && { ...m.assetReportService },
+    eulaService: m.eulaService && { ...m.eulaService },
+    noticeService: m.noticeService && { ...m.noticeService },
+    migration: m.migration && toMigration(m.migration),
+    lti11LegacyUserId: text(m.lti11LegacyUserId),
   });
   Object.defineProperty(launch, inspect.custom, { value: () => withoutSecrets(launch) });
   return launch;
 }
 
-/** withoutSecrets is what a printed launch shows: neither its token nor who the user is, beyond key and id. */
-function withoutSecrets({ launchToken, claimsJson, user, lis, ...launch }: Launch): object {
+export function toUser(m: UserMessage): User {
+  return withTexts<User>({ ...m });
+}
+
+export function toContext(m: ContextMessage): Context {
+  return withTexts<Context>({ ...m });
+}
+
+/** withoutSecrets is what a printed launch shows: neither its tokens nor who a user is, beyond key and id. */
+function withoutSecrets({ launchToken, claimsJson, user, lis, forUser, proctoring, ...launch }: Launch): object {
   const redacted = "[redacted]";
   return present({
     ...launch,
@@ -215,10 +282,8 @@ function withoutSecrets({ launchToken, claimsJson, user, lis, ...launch }: Launc
     claimsJson: claimsJson && redacted,
     user: user && { key: user.key, id: user.id },
     lis: lis && redacted,
+    forUser: forUser && { key: forUser.key, id: forUser.id },
+    proctoring:
+      proctoring && present({ ...proctoring, proctoringToken: proctoring.proctoringToken && redacted }),
   });
-}
-
-/** withTexts leaves out the empty texts of a message, which stand for what the platform did not send. */
-function withTexts<T extends object>(value: { [K in keyof T]: T[K] }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== "" && v !== undefined)) as T;
 }

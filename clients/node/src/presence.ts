@@ -10,6 +10,11 @@ export function present<T extends object>(value: { readonly [K in keyof T]: T[K]
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
 }
 
+/** withTexts leaves out the empty texts of a message, which stand for what the platform did not send. */
+export function withTexts<T extends object>(value: { [K in keyof T]: T[K] }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== "" && v !== undefined)) as T;
+}
+
 type Named<E> = Exclude<keyof E, "UNSPECIFIED" | "UNRECOGNIZED">;
 
 /** nameOf answers the name of an enum's number, and `fallback` for a number that this version does not know. */

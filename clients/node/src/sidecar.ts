@@ -13,6 +13,8 @@ import type { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
 import { LtiSidecarError } from "./error.js";
 import { fromScore, toScoreDelivery, type Score, type ScoreDelivery } from "./grade.js";
 import { toLaunch, type Launch, type MessageType } from "./launch.js";
+import type { StartAssessment, VerifiedUser } from "./message.js";
+import { toNotice, toNoticeRefusal, type NoticeResult } from "./notice.js";
 import { numberOf } from "./presence.js";
 import { Roster, type ListMembersOptions } from "./roster.js";
 import { ServiceToken, type ServiceTokenRequest } from "./service_token.js";
@@ -42,6 +44,16 @@ export interface LaunchOptions extends CallOptions {
   readonly launchUri?: string | undefined;
   /** Message types that this route can serve. Unset: RESOURCE_LINK. */
   readonly acceptMessageTypes?: readonly MessageType[] | undefined;
+}
+
+/** StartAssessmentOptions are for `buildStartAssessment`. */
+export interface StartAssessmentOptions extends CallOptions {
+  /** Ask the platform to launch the tool with END_ASSESSMENT when the assessment is over. */
+  readonly endAssessmentReturn?: boolean | undefined;
+  /** What the tool found out about who sits there. */
+  readonly verifiedUser?: VerifiedUser | undefined;
+  /** Nonce of the tool's own Content-Security-Policy. */
+  readonly cspNonce?: string | undefined;
 }
 
 /** AuthRequest is the next step for a browser that began a login. */
@@ -102,6 +114,19 @@ export interface Sidecar {
    * Default timeout 5 s. Safe to retry.
    */
   checkLaunchToken(launchToken: string, options?: CallOptions): Promise<CheckedLaunch>;
+
+  /**
+   * buildStartAssessment signs the message that lets a proctored user begin, from the proctoring token of the launch.
+   * Default timeout 5 s. Safe to retry.
+   */
+  buildStartAssessment(proctoringToken: string, options?: StartAssessmentOptions): Promise<StartAssessment>;
+
+  /**
+   * validateNotices checks the notices that a platform posted to the tool's notice handler, each alone: one result for
+   * each, in order. `body` is that of the request, as it came. Default timeout 10 s. Safe to retry, but what was
+   * accepted before then counts as a duplicate.
+   */
+  validateNotices(body: Uint8Array, options?: CallOptions): Promise<readonly NoticeResult[]>;
 
   /** getServiceToken gets a token for calls that the sidecar does not make. Default timeout 30 s. Safe to retry. */
   getServiceToken(request: ServiceTokenRequest, options?: CallOptions): Promise<ServiceToken>;
@@ -184,6 +209,42 @@ class GrpcSidecar implements Sidecar {
       launch: acceptedLaunch(required(answer.launch, "launch")),
       expireTime: required(answer.expireTime, "expire_time"),
     };
+  }
+
+  async buildStartAssessment(
+    proctoringToken: string,
+    options: StartAssessmentOptions = {},
+  ): Promise<StartAssessment> {
+    const user = options.verifiedUser;
+    const request = {
+      proctoringToken,
+      endAssessmentReturn: options.endAssessmentReturn ?? false,
+      verifiedUser: user && {
+        givenName: user.givenName ?? "",
+        middleName: user.middleName ?? "",
+        familyName: user.familyName ?? "",
+        fullName: user.fullName ?? "",
+        picture: user.picture ?? "",
+      },
+      cspNonce: options.cspNonce ?? "",
+    };
+    const answer = await this.#channel.unary(LaunchServiceService.buildStartAssessment, request, options, 5_000);
+    return {
+      reply: toBrowserReply(required(answer.reply, "reply")),
+      startAssessmentUri: answer.startAssessmentUri,
+      jwt: answer.jwt,
+    };
+  }
+
+  async validateNotices(body: Uint8Array, options: CallOptions = {}): Promise<readonly NoticeResult[]> {
+    const request = { body: Buffer.from(body) };
+    const answer = await this.#channel.unary(LaunchServiceService.validateNotices, request, options, 10_000);
+    return answer.results.map((result) => {
+      const outcome = required(result.outcome, "outcome");
+      return outcome.$case === "notice"
+        ? { notice: toNotice(outcome.value) }
+        : { refusal: toNoticeRefusal(outcome.value) };
+    });
   }
 
   async getServiceToken(request: ServiceTokenRequest, options: CallOptions = {}): Promise<ServiceToken> {

@@ -21,10 +21,14 @@ import {
   LaunchServiceService,
   type BuildAuthRequestRequest,
   type BuildAuthRequestResponse,
+  type BuildStartAssessmentRequest,
+  type BuildStartAssessmentResponse,
   type CheckLaunchTokenRequest,
   type CheckLaunchTokenResponse,
   type ValidateLaunchRequest,
   type ValidateLaunchResponse,
+  type ValidateNoticesRequest,
+  type ValidateNoticesResponse,
 } from "../src/gen/ltisidecar/v1/launch_service.js";
 import {
   RosterServiceService,
@@ -47,6 +51,8 @@ export interface Script {
   buildAuthRequest?: Answer<BuildAuthRequestRequest, BuildAuthRequestResponse>;
   validateLaunch?: Answer<ValidateLaunchRequest, ValidateLaunchResponse>;
   checkLaunchToken?: Answer<CheckLaunchTokenRequest, CheckLaunchTokenResponse>;
+  buildStartAssessment?: Answer<BuildStartAssessmentRequest, BuildStartAssessmentResponse>;
+  validateNotices?: Answer<ValidateNoticesRequest, ValidateNoticesResponse>;
   getServiceToken?: Answer<GetServiceTokenRequest, GetServiceTokenResponse>;
   postScore?: Answer<PostScoreRequest, PostScoreResponse>;
   getToolKeySet?: Answer<object, GetToolKeySetResponse>;

@@ -70,7 +70,13 @@ class ScriptedSidecar:
 
 
 _METHODS = {
-    "LaunchService": ("BuildAuthRequest", "ValidateLaunch", "CheckLaunchToken"),
+    "LaunchService": (
+        "BuildAuthRequest",
+        "ValidateLaunch",
+        "CheckLaunchToken",
+        "BuildStartAssessment",
+        "ValidateNotices",
+    ),
     "TokenService": ("GetServiceToken",),
     "GradeService": ("PostScore",),
     "RosterService": ("ListMembers",),

@@ -69,9 +69,11 @@ def fill(message: Any) -> Any:
             getattr(message, field.name)["key"] = f"{field.name} value"
         elif field.message_type is not None and field.message_type.name == "Timestamp":
             getattr(message, field.name).CopyFrom(timestamp(NOON))
+        elif field.message_type is not None and field.is_repeated:
+            fill(getattr(message, field.name).add())
         elif field.message_type is not None:
             fill(getattr(message, field.name))
-        elif field.name in ("roles", "scopes", "types", "service_versions", "mentored_user_ids"):
+        elif field.is_repeated:
             getattr(message, field.name).extend([f"{field.name} 1", f"{field.name} 2"])
         elif field.enum_type is not None:
             setattr(message, field.name, 1)
@@ -79,6 +81,8 @@ def fill(message: Any) -> Any:
             setattr(message, field.name, True)
         elif field.cpp_type == field.CPPTYPE_DOUBLE:
             setattr(message, field.name, number + 0.5)
+        elif field.cpp_type == field.CPPTYPE_INT64:
+            setattr(message, field.name, number + 2**40)
         else:
             setattr(message, field.name, f"{message.DESCRIPTOR.name} {field.name}")
     return message
@@ -95,6 +99,10 @@ def same(value: Any, message: Any) -> None:
             same(mine, theirs)
         elif field.enum_type is not None:
             assert field.enum_type.values_by_number[theirs].name.endswith(f"_{mine.name}")
+        elif field.message_type is not None and isinstance(mine, tuple):
+            assert len(mine) == len(theirs) > 0
+            for part, other in zip(mine, theirs, strict=True):
+                same(part, other)
         elif isinstance(mine, tuple):
             assert mine == tuple(theirs)
         elif isinstance(mine, dict):
@@ -189,6 +197,19 @@ def test_what_did_not_come_is_none(server: ScriptedSidecar, sidecar: Sidecar) ->
     assert launch.memberships is None
     assert launch.launch_time is None
     assert launch.claims() == {}
+    for name in (
+        "deep_linking",
+        "for_user",
+        "proctoring",
+        "activity",
+        "submission",
+        "asset_service",
+        "asset_report_service",
+        "eula_service",
+        "notice_service",
+        "migration",
+    ):
+        assert getattr(launch, name) is None
 
 
 def test_enums_of_a_later_version(server: ScriptedSidecar, sidecar: Sidecar) -> None:

@@ -34,7 +34,7 @@ const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// A field that the tool itself sets is missing or wrong. Code INVALID_ARGUMENT. Metadata: field.
 	ErrorReason_ERROR_REASON_REQUEST_INVALID ErrorReason = 1
-	// The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration.
+	// The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration, expected.
 	ErrorReason_ERROR_REASON_REGISTRATION_UNKNOWN ErrorReason = 2
 	// The tool named a launch URI that its registration does not list. Code INVALID_ARGUMENT. Metadata: registration, expected, actual.
 	ErrorReason_ERROR_REASON_LAUNCH_URI_NOT_LISTED ErrorReason = 3
@@ -44,7 +44,7 @@ const (
 	ErrorReason_ERROR_REASON_PARAMETER_REPEATED ErrorReason = 5
 	// A parameter, a header, or the request as a whole is larger than the limit. Code PERMISSION_DENIED. Metadata: parameter, limit.
 	ErrorReason_ERROR_REASON_PARAMETER_TOO_LONG ErrorReason = 6
-	// The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: actual.
+	// The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: expected, actual.
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 7
 	// No registration has the issuer that began the login. Code PERMISSION_DENIED. Metadata: issuer, expected.
 	ErrorReason_ERROR_REASON_ISSUER_UNKNOWN ErrorReason = 8
@@ -94,9 +94,9 @@ const (
 	ErrorReason_ERROR_REASON_AUDIENCE_MISMATCH ErrorReason = 30
 	// The id_token's authorized party (azp) is not this tool. Code PERMISSION_DENIED. Metadata: registration, expected, actual.
 	ErrorReason_ERROR_REASON_AUTHORIZED_PARTY_MISMATCH ErrorReason = 31
-	// The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew.
+	// The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew, measured_skew.
 	ErrorReason_ERROR_REASON_TOKEN_EXPIRED ErrorReason = 32
-	// The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew.
+	// The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew, measured_skew.
 	ErrorReason_ERROR_REASON_TOKEN_NOT_YET_VALID ErrorReason = 33
 	// The id_token answers another authentication request than the one its state belongs to. Code PERMISSION_DENIED. Metadata: registration.
 	ErrorReason_ERROR_REASON_NONCE_MISMATCH ErrorReason = 34
@@ -106,7 +106,7 @@ const (
 	ErrorReason_ERROR_REASON_CLAIM_MISSING ErrorReason = 36
 	// A claim of the id_token has a value that is not allowed. Code PERMISSION_DENIED. Metadata: registration, claim, expected, actual.
 	ErrorReason_ERROR_REASON_CLAIM_INVALID ErrorReason = 37
-	// The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, actual.
+	// The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, expected, actual.
 	ErrorReason_ERROR_REASON_VERSION_UNSUPPORTED ErrorReason = 38
 	// The message type is not one that a platform sends to a tool, or is not supported. Code PERMISSION_DENIED. Metadata: registration, actual.
 	ErrorReason_ERROR_REASON_MESSAGE_TYPE_UNKNOWN ErrorReason = 39

@@ -38,6 +38,23 @@ from ltisidecar._launch import (
     User,
 )
 from ltisidecar._member import Member, MemberStatus, RosterContext
+from ltisidecar._message import (
+    Activity,
+    AssessmentControl,
+    Asset,
+    AssetReportService,
+    AssetService,
+    DeepLinkingSettings,
+    EulaService,
+    ForUser,
+    Migration,
+    NoticeService,
+    Proctoring,
+    StartAssessment,
+    Submission,
+    VerifiedUser,
+)
+from ltisidecar._notice import Notice, NoticeRefusal
 from ltisidecar._reason import Reason
 from ltisidecar._roster import Roster
 from ltisidecar._service import ServiceToken, ToolKeySet
@@ -45,14 +62,22 @@ from ltisidecar._sidecar import Sidecar
 
 __all__ = [
     "AcceptedLaunch",
+    "Activity",
     "ActivityProgress",
+    "AssessmentControl",
+    "Asset",
+    "AssetReportService",
+    "AssetService",
     "AuthRequest",
     "BrowserBinding",
     "BrowserReply",
     "BrowserRequest",
     "CheckedLaunch",
     "Context",
+    "DeepLinkingSettings",
     "DeliveryState",
+    "EulaService",
+    "ForUser",
     "GradeEndpoint",
     "GradingProgress",
     "InvalidRequest",
@@ -65,7 +90,12 @@ __all__ = [
     "MemberStatus",
     "MembershipEndpoint",
     "MessageType",
+    "Migration",
+    "Notice",
+    "NoticeRefusal",
+    "NoticeService",
     "PlatformError",
+    "Proctoring",
     "Reason",
     "ResourceLink",
     "RoleSummary",
@@ -77,8 +107,11 @@ __all__ = [
     "ServiceToken",
     "Sidecar",
     "SidecarError",
+    "StartAssessment",
+    "Submission",
     "ToolKeySet",
     "ToolPlatform",
     "Unavailable",
     "User",
+    "VerifiedUser",
 ]

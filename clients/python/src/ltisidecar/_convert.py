@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from enum import Enum
 from typing import Protocol, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ltisidecar import _convert_message
 from ltisidecar._browser import BrowserReply, BrowserRequest
+from ltisidecar._convert_message import optional_time
 from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
 from ltisidecar._grade import DeliveryState, Score, ScoreDelivery
 from ltisidecar._launch import (
     BrowserBinding,
-    Context,
     Launch,
     LaunchPresentation,
     Lis,
@@ -22,7 +22,6 @@ from ltisidecar._launch import (
     ResourceLink,
     RoleSummary,
     ToolPlatform,
-    User,
 )
 from ltisidecar._member import Member, MemberStatus
 from ltisidecar.v1 import browser_pb2, endpoint_pb2, grade_service_pb2, launch_pb2, roster_service_pb2
@@ -40,11 +39,6 @@ def _named(kind: type[_Member], enum: _Named, prefix: str, number: int, unknown:
         return kind(enum.Name(number).removeprefix(prefix))
     except ValueError:
         return unknown
-
-
-def optional_time(set_: bool, message: Timestamp) -> datetime | None:
-    """Returns the time in UTC, or None where it is unset."""
-    return message.ToDatetime(tzinfo=timezone.utc) if set_ else None
 
 
 def browser_request_message(request: BrowserRequest) -> browser_pb2.BrowserRequest:
@@ -83,7 +77,7 @@ def launch(message: launch_pb2.Launch) -> Launch:
             MessageType, launch_pb2.MessageType, "MESSAGE_TYPE_", message.message_type, MessageType.UNSPECIFIED
         ),
         message_type_name=message.message_type_name,
-        user=_user(message.user) if message.HasField("user") else None,
+        user=_convert_message.user(message.user) if message.HasField("user") else None,
         roles=tuple(message.roles),
         role_summary=RoleSummary(
             learner=summary.learner,
@@ -95,7 +89,7 @@ def launch(message: launch_pb2.Launch) -> Launch:
             administrator_elsewhere=summary.administrator_elsewhere,
             test_user=summary.test_user,
         ),
-        context=_context(message.context) if message.HasField("context") else None,
+        context=_convert_message.context(message.context) if message.HasField("context") else None,
         resource_link=_resource_link(message.resource_link) if message.HasField("resource_link") else None,
         custom=dict(message.custom),
         launch_presentation=(
@@ -115,24 +109,30 @@ def launch(message: launch_pb2.Launch) -> Launch:
         claims_json=message.claims_json,
         launch_time=optional_time(message.HasField("launch_time"), message.launch_time),
         mentored_user_ids=tuple(message.mentored_user_ids),
+        deep_linking=(
+            _convert_message.deep_linking(message.deep_linking) if message.HasField("deep_linking") else None
+        ),
+        for_user=_convert_message.for_user(message.for_user) if message.HasField("for_user") else None,
+        proctoring=_convert_message.proctoring(message.proctoring) if message.HasField("proctoring") else None,
+        activity=_convert_message.activity(message.activity) if message.HasField("activity") else None,
+        submission=_convert_message.submission(message.submission) if message.HasField("submission") else None,
+        asset_id=message.asset_id,
+        asset_report_type=message.asset_report_type,
+        asset_service=(
+            _convert_message.asset_service(message.asset_service) if message.HasField("asset_service") else None
+        ),
+        asset_report_service=(
+            _convert_message.asset_report_service(message.asset_report_service)
+            if message.HasField("asset_report_service")
+            else None
+        ),
+        eula_service=_convert_message.eula_service(message.eula_service) if message.HasField("eula_service") else None,
+        notice_service=(
+            _convert_message.notice_service(message.notice_service) if message.HasField("notice_service") else None
+        ),
+        migration=_convert_message.migration(message.migration) if message.HasField("migration") else None,
+        lti11_legacy_user_id=message.lti11_legacy_user_id,
     )
-
-
-def _user(message: launch_pb2.User) -> User:
-    return User(
-        key=message.key,
-        id=message.id,
-        name=message.name,
-        given_name=message.given_name,
-        family_name=message.family_name,
-        email=message.email,
-        picture=message.picture,
-        locale=message.locale,
-    )
-
-
-def _context(message: launch_pb2.Context) -> Context:
-    return Context(key=message.key, id=message.id, label=message.label, title=message.title, types=tuple(message.types))
 
 
 def _resource_link(message: launch_pb2.ResourceLink) -> ResourceLink:

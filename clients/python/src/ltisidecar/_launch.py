@@ -12,6 +12,18 @@ from typing import Any
 
 from ltisidecar._browser import BrowserReply
 from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
+from ltisidecar._message import (
+    Activity,
+    AssetReportService,
+    AssetService,
+    DeepLinkingSettings,
+    EulaService,
+    ForUser,
+    Migration,
+    NoticeService,
+    Proctoring,
+    Submission,
+)
 
 
 class MessageType(str, Enum):
@@ -21,6 +33,22 @@ class MessageType(str, Enum):
     """None, or one that this version of the client does not know."""
     RESOURCE_LINK = "RESOURCE_LINK"
     """A user opens a link of a course."""
+    DEEP_LINKING = "DEEP_LINKING"
+    """An author picks content of the tool: `Launch.deep_linking`."""
+    SUBMISSION_REVIEW = "SUBMISSION_REVIEW"
+    """A user looks at somebody's submission from the grade book: `Launch.for_user`."""
+    DATA_PRIVACY = "DATA_PRIVACY"
+    """An administrator handles the data of one user, outside any course: `Launch.for_user`."""
+    START_PROCTORING = "START_PROCTORING"
+    """The user is to be proctored before an assessment begins: `Launch.proctoring`."""
+    END_ASSESSMENT = "END_ASSESSMENT"
+    """A proctored assessment has ended: `Launch.proctoring`."""
+    ASSET_PROCESSOR_SETTINGS = "ASSET_PROCESSOR_SETTINGS"
+    """An author sets up an asset processor: `Launch.activity`."""
+    REPORT_REVIEW = "REPORT_REVIEW"
+    """A user looks at the report on a submitted asset: `Launch.asset_id`, `Launch.for_user`."""
+    EULA = "EULA"
+    """The user is to accept the tool's terms: `Launch.eula_service`."""
 
 
 class BrowserBinding(str, Enum):
@@ -143,7 +171,7 @@ class Launch:
     client_id: str
     deployment_id: str
     target_link_uri: str
-    """Where the user wants to go."""
+    """Where the user wants to go. Empty only in messages other than a resource link's."""
     message_type: MessageType
     message_type_name: str
     """Message type as the platform wrote it."""
@@ -169,6 +197,22 @@ class Launch:
     launch_time: datetime | None = None
     """When the launch was accepted."""
     mentored_user_ids: tuple[str, ...] = ()
+    deep_linking: DeepLinkingSettings | None = None
+    for_user: ForUser | None = None
+    """Whom the message is about, who is not the one who launched."""
+    proctoring: Proctoring | None = None
+    activity: Activity | None = None
+    submission: Submission | None = None
+    asset_id: str = ""
+    asset_report_type: str = ""
+    asset_service: AssetService | None = None
+    asset_report_service: AssetReportService | None = None
+    eula_service: EulaService | None = None
+    notice_service: NoticeService | None = None
+    migration: Migration | None = None
+    """Who and what this was in LTI 1.1; None too where its signature is wrong."""
+    lti11_legacy_user_id: str = ""
+    """User id of LTI 1.1 that came outside the migration claim."""
 
     def claims(self) -> dict[str, Any]:
         """Returns the verified claims, parsed; empty in launches from a launch token."""

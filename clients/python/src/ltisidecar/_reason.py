@@ -18,7 +18,8 @@ class Reason(str, Enum):
     """A field that the tool itself sets is missing or wrong. Code INVALID_ARGUMENT. Metadata: field."""
 
     REGISTRATION_UNKNOWN = "REGISTRATION_UNKNOWN"
-    """The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration."""
+    """The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration,
+    expected."""
 
     LAUNCH_URI_NOT_LISTED = "LAUNCH_URI_NOT_LISTED"
     """The tool named a launch URI that its registration does not list. Code INVALID_ARGUMENT. Metadata: registration,
@@ -36,7 +37,8 @@ class Reason(str, Enum):
     parameter, limit."""
 
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    """The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: actual."""
+    """The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: expected,
+    actual."""
 
     ISSUER_UNKNOWN = "ISSUER_UNKNOWN"
     """No registration has the issuer that began the login. Code PERMISSION_DENIED. Metadata: issuer, expected."""
@@ -127,10 +129,12 @@ class Reason(str, Enum):
     expected, actual."""
 
     TOKEN_EXPIRED = "TOKEN_EXPIRED"
-    """The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew."""
+    """The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew,
+    measured_skew."""
 
     TOKEN_NOT_YET_VALID = "TOKEN_NOT_YET_VALID"
-    """The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew."""
+    """The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew,
+    measured_skew."""
 
     NONCE_MISMATCH = "NONCE_MISMATCH"
     """The id_token answers another authentication request than the one its state belongs to. Code PERMISSION_DENIED.
@@ -147,7 +151,7 @@ class Reason(str, Enum):
     expected, actual."""
 
     VERSION_UNSUPPORTED = "VERSION_UNSUPPORTED"
-    """The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, actual."""
+    """The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, expected, actual."""
 
     MESSAGE_TYPE_UNKNOWN = "MESSAGE_TYPE_UNKNOWN"
     """The message type is not one that a platform sends to a tool, or is not supported. Code PERMISSION_DENIED.

@@ -10,13 +10,15 @@ from typing import TypeVar
 
 import grpc
 
-from ltisidecar import _convert
+from ltisidecar import _convert, _convert_message
 from ltisidecar._browser import BrowserReply, BrowserRequest
 from ltisidecar._channel import Connection, resolve_address
 from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
 from ltisidecar._error import SidecarError, from_rpc_error
 from ltisidecar._grade import Score, ScoreDelivery
 from ltisidecar._launch import AcceptedLaunch, AuthRequest, CheckedLaunch, MessageType
+from ltisidecar._message import StartAssessment, VerifiedUser
+from ltisidecar._notice import Notice, NoticeRefusal
 from ltisidecar._roster import Roster
 from ltisidecar._service import ServiceToken, ToolKeySet
 from ltisidecar.v1 import (
@@ -103,7 +105,7 @@ class Sidecar:
             reply=_convert.browser_reply(response.reply),
             authorization_uri=response.authorization_uri,
             state=response.state,
-            expire_time=_convert.optional_time(response.HasField("expire_time"), response.expire_time),
+            expire_time=_convert_message.optional_time(response.HasField("expire_time"), response.expire_time),
             registration=response.registration,
         )
 
@@ -153,8 +155,62 @@ class Sidecar:
         )
         return CheckedLaunch(
             launch=_convert.launch(response.launch),
-            expire_time=_convert.optional_time(response.HasField("expire_time"), response.expire_time),
+            expire_time=_convert_message.optional_time(response.HasField("expire_time"), response.expire_time),
         )
+
+    def build_start_assessment(
+        self,
+        proctoring_token: str,
+        *,
+        end_assessment_return: bool = False,
+        verified_user: VerifiedUser | None = None,
+        csp_nonce: str = "",
+        timeout: float | None = None,
+    ) -> StartAssessment:
+        """Signs the message that lets a proctored user begin. Default timeout 5 s. Safe to retry.
+
+        proctoring_token is that of the launch. end_assessment_return asks the platform to launch the tool when the
+        assessment is over. verified_user is what the tool found out about who sits there. csp_nonce is that of the
+        tool's own Content-Security-Policy.
+        """
+        response = self._call(
+            self._connection().launches.BuildStartAssessment,
+            launch_service_pb2.BuildStartAssessmentRequest(
+                proctoring_token=proctoring_token,
+                end_assessment_return=end_assessment_return,
+                verified_user=_convert_message.verified_user_message(verified_user) if verified_user else None,
+                csp_nonce=csp_nonce,
+            ),
+            timeout,
+            5,
+        )
+        return StartAssessment(
+            reply=_convert.browser_reply(response.reply),
+            start_assessment_uri=response.start_assessment_uri,
+            jwt=response.jwt,
+        )
+
+    def validate_notices(self, body: bytes, *, timeout: float | None = None) -> tuple[Notice | NoticeRefusal, ...]:
+        """Validates the notices that a platform posted to the tool's notice handler, each alone. Default timeout 10 s.
+
+        body is that of the request, as it came. The answer has a Notice or a NoticeRefusal for each, in order. A
+        repeat of the call is safe, but what was accepted before then counts as a duplicate.
+        """
+        response = self._call(
+            self._connection().launches.ValidateNotices,
+            launch_service_pb2.ValidateNoticesRequest(body=body),
+            timeout,
+            10,
+        )
+        results: list[Notice | NoticeRefusal] = []
+        for result in response.results:
+            if result.HasField("notice"):
+                results.append(_convert_message.notice(result.notice))
+            elif result.HasField("refusal"):
+                results.append(_convert_message.notice_refusal(result.refusal))
+            else:
+                raise SidecarError("the sidecar answered with a result that this version of the client does not know")
+        return tuple(results)
 
     def get_service_token(
         self, registration: str, deployment_id: str, scopes: Iterable[str], *, timeout: float | None = None
@@ -171,7 +227,7 @@ class Sidecar:
         )
         return ServiceToken(
             access_token=response.access_token,
-            expire_time=_convert.optional_time(response.HasField("expire_time"), response.expire_time),
+            expire_time=_convert_message.optional_time(response.HasField("expire_time"), response.expire_time),
             scopes=tuple(response.scopes),
             allowed_origins=tuple(response.allowed_origins),
         )

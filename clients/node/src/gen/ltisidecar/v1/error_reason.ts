@@ -21,7 +21,7 @@ export const ErrorReason = {
   UNSPECIFIED: 0,
   /** REQUEST_INVALID - A field that the tool itself sets is missing or wrong. Code INVALID_ARGUMENT. Metadata: field. */
   REQUEST_INVALID: 1,
-  /** REGISTRATION_UNKNOWN - The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration. */
+  /** REGISTRATION_UNKNOWN - The tool named a registration that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration, expected. */
   REGISTRATION_UNKNOWN: 2,
   /** LAUNCH_URI_NOT_LISTED - The tool named a launch URI that its registration does not list. Code INVALID_ARGUMENT. Metadata: registration, expected, actual. */
   LAUNCH_URI_NOT_LISTED: 3,
@@ -31,7 +31,7 @@ export const ErrorReason = {
   PARAMETER_REPEATED: 5,
   /** PARAMETER_TOO_LONG - A parameter, a header, or the request as a whole is larger than the limit. Code PERMISSION_DENIED. Metadata: parameter, limit. */
   PARAMETER_TOO_LONG: 6,
-  /** METHOD_NOT_ALLOWED - The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: actual. */
+  /** METHOD_NOT_ALLOWED - The message came by an HTTP method that must not carry it. Code PERMISSION_DENIED. Metadata: expected, actual. */
   METHOD_NOT_ALLOWED: 7,
   /** ISSUER_UNKNOWN - No registration has the issuer that began the login. Code PERMISSION_DENIED. Metadata: issuer, expected. */
   ISSUER_UNKNOWN: 8,
@@ -81,9 +81,9 @@ export const ErrorReason = {
   AUDIENCE_MISMATCH: 30,
   /** AUTHORIZED_PARTY_MISMATCH - The id_token's authorized party (azp) is not this tool. Code PERMISSION_DENIED. Metadata: registration, expected, actual. */
   AUTHORIZED_PARTY_MISMATCH: 31,
-  /** TOKEN_EXPIRED - The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew. */
+  /** TOKEN_EXPIRED - The id_token has expired. Code PERMISSION_DENIED. Metadata: registration, expired_time, clock_skew, measured_skew. */
   TOKEN_EXPIRED: 32,
-  /** TOKEN_NOT_YET_VALID - The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew. */
+  /** TOKEN_NOT_YET_VALID - The id_token is from the future. Code PERMISSION_DENIED. Metadata: registration, claim, clock_skew, measured_skew. */
   TOKEN_NOT_YET_VALID: 33,
   /** NONCE_MISMATCH - The id_token answers another authentication request than the one its state belongs to. Code PERMISSION_DENIED. Metadata: registration. */
   NONCE_MISMATCH: 34,
@@ -93,7 +93,7 @@ export const ErrorReason = {
   CLAIM_MISSING: 36,
   /** CLAIM_INVALID - A claim of the id_token has a value that is not allowed. Code PERMISSION_DENIED. Metadata: registration, claim, expected, actual. */
   CLAIM_INVALID: 37,
-  /** VERSION_UNSUPPORTED - The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, actual. */
+  /** VERSION_UNSUPPORTED - The message is not LTI 1.3.0. Code PERMISSION_DENIED. Metadata: registration, expected, actual. */
   VERSION_UNSUPPORTED: 38,
   /** MESSAGE_TYPE_UNKNOWN - The message type is not one that a platform sends to a tool, or is not supported. Code PERMISSION_DENIED. Metadata: registration, actual. */
   MESSAGE_TYPE_UNKNOWN: 39,
