@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants drill-keys
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -31,6 +31,9 @@ test-node: ## the tests of the Node client and example, against a real sidecar
 
 browser: ## launches in a real Chromium, with cookies allowed, partitioned and blocked
 	@scripts/browser.sh
+
+attack: ## the catalogue of attacks, Wycheproof, and what a refusal costs, as a table (JSON=file writes it)
+	@JSON='$(JSON)' scripts/attack.sh
 
 check: ## formatting, vet, staticcheck, headers, generated code, API compatibility, licences, modules
 	@scripts/check.sh

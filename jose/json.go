@@ -20,7 +20,8 @@ const (
 // CheckObject reports whether data is one JSON object in strict form (RFC 8259, RFC 7493): valid UTF-8, no lone
 // surrogates, no repeated member names at any depth, nothing after it, at most 32 deep and 20,000 tokens long.
 func CheckObject(data []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(data))
+	// A Buffer, unlike another Reader, is read in place.
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if kind := decoder.PeekKind(); kind != '{' {
 		return errors.New("it is no object")
 	}
@@ -73,7 +74,7 @@ type headerMember struct {
 // readHeaderMembers reads the members of a header object. A name may not repeat, but for an equal typ: a reference
 // platform writes that one twice.
 func readHeaderMembers(data []byte) (map[string]headerMember, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
 	if decoder.PeekKind() != '{' {
 		return nil, errors.New("it is no object")
 	}

@@ -21,6 +21,8 @@ var verifiers = map[string]jws.Verifier{
 	ES256: mustVerifier(jwa.ES256),
 }
 
+const es256Size = 64 // bytes of a signature (RFC 7518, section 3.4)
+
 func mustVerifier(algorithm jwa.SignatureAlgorithm) jws.Verifier {
 	verifier, err := jws.NewVerifier(algorithm)
 	if err != nil {
@@ -43,24 +45,31 @@ func (t *Token) Verify(key *PublicKey) error {
 	return nil
 }
 
+// SignatureFits reports whether the signature has the length that a key of this kind makes: one that has not cannot
+// verify, and is found out for free.
+func (t *Token) SignatureFits(key *PublicKey) bool {
+	if public, ok := key.public.(*rsa.PublicKey); ok {
+		return len(t.signature) == public.Size()
+	}
+	return len(t.signature) == es256Size
+}
+
 func (t *Token) verify(key *PublicKey) error {
 	if err := key.fits(t.Algorithm); err != nil {
 		return err
 	}
-	switch t.Algorithm {
-	case PS256:
+	if !t.SignatureFits(key) {
+		return fmt.Errorf("the signature has %d bytes, which a key of this kind never makes", len(t.signature))
+	}
+	if t.Algorithm == PS256 {
 		// jwx leaves the salt length open; RFC 7518, section 3.5 fixes it.
-		digest := sha256.Sum256(t.signingInput)
+		digest := sha256.Sum256([]byte(t.text))
 		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
 		return rsa.VerifyPSS(key.public.(*rsa.PublicKey), crypto.SHA256, digest[:], t.signature, options)
-	case ES256:
-		if len(t.signature) != 64 {
-			return fmt.Errorf("an ES256 signature has 64 bytes, this one %d", len(t.signature))
-		}
 	}
 	verifier, ok := verifiers[t.Algorithm]
 	if !ok {
 		return fmt.Errorf("no verifier for %q", t.Algorithm)
 	}
-	return verifier.Verify(t.signingInput, t.signature, key.public)
+	return verifier.Verify([]byte(t.text), t.signature, key.public)
 }

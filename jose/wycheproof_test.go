@@ -142,7 +142,7 @@ func TestWycheproof(t *testing.T) {
 		for _, group := range readVectors(t, file).TestGroups {
 			key := publicKeyOf(t, group.PublicKeyDER)
 			for _, test := range group.Tests {
-				token := &Token{Algorithm: algorithm, signingInput: fromHex(t, test.Message), signature: fromHex(t, test.Signature)}
+				token := &Token{Algorithm: algorithm, text: string(fromHex(t, test.Message)), signature: fromHex(t, test.Signature)}
 				comments[test.ID] = test.Comment
 				accepted[test.ID] = token.Verify(key) == nil
 				// "Acceptable" is a signature that old software made wrongly: refusing it is right too.
@@ -178,8 +178,12 @@ func acceptsJWS(t *testing.T, public, private, jws json.RawMessage) bool {
 	if json.Unmarshal(jws, &compact) == nil {
 		text = compact
 	}
-	token, err := parseJWS(text, Algorithms())
+	token, err := Split(text, Algorithms())
 	if err != nil {
+		return false
+	}
+	// Of ReadPayload only the encoding counts here: the vectors carry any bytes.
+	if _, err := decodeSegment("payload", token.text[token.payloadStart:]); err != nil {
 		return false
 	}
 	key := public

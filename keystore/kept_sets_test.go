@@ -190,9 +190,15 @@ func TestDamagedKeptSetIsIgnoredWithAWarning(t *testing.T) {
 		return sealed
 	}
 	for name, damage := range map[string]func(t *testing.T, p *jwksPlatform, content string) string{
-		"empty":     func(*testing.T, *jwksPlatform, string) string { return "" },
-		"torn":      func(_ *testing.T, _ *jwksPlatform, content string) string { return content[:len(content)/2] },
-		"one bit":   func(_ *testing.T, _ *jwksPlatform, content string) string { return "_" + content[1:] },
+		"empty": func(*testing.T, *jwksPlatform, string) string { return "" },
+		"torn":  func(_ *testing.T, _ *jwksPlatform, content string) string { return content[:len(content)/2] },
+		"one character": func(_ *testing.T, _ *jwksPlatform, content string) string {
+			damaged := []byte(content)
+			if damaged[0]++; damaged[0] == 'Z'+1 || damaged[0] == 'z'+1 || damaged[0] == '9'+1 {
+				damaged[0] = 'A'
+			}
+			return string(damaged)
+		},
 		"plain":     func(*testing.T, *jwksPlatform, string) string { return `{"keys":[]}` },
 		"too large": func(*testing.T, *jwksPlatform, string) string { return strings.Repeat("A", maxKeptSize+1) },
 		"no JSON":   func(t *testing.T, p *jwksPlatform, _ string) string { return seal(t, p, "x") },
@@ -241,10 +247,15 @@ func TestKeptFilesArePrivateAndBounded(t *testing.T) {
 	if err := os.WriteFile(leftover, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	ask := func(i int) error {
+		school := *p.registration
+		school.Name = fmt.Sprint("school-", i)
+		_, err := p.keys.Key(t.Context(), &school, "a", "RS256")
+		return err
+	}
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
 	for i := range 5 {
-		p.registration.Name = fmt.Sprint("school-", i)
-		if _, err := p.keys.Key(t.Context(), p.registration, "a", "RS256"); err != nil {
+		if err := ask(i); err != nil {
 			t.Fatal(err)
 		}
 		p.keys.kept.running.Wait()
@@ -268,8 +279,7 @@ func TestKeptFilesArePrivateAndBounded(t *testing.T) {
 	p.fail(503, "")
 	fetches := p.fetches
 	for i := range 5 {
-		p.registration.Name = fmt.Sprint("school-", i)
-		_, err := p.keys.Key(t.Context(), p.registration, "a", "RS256")
+		err := ask(i)
 		if kept := i >= 2; (err == nil) != kept {
 			t.Errorf("school-%d: %v", i, err)
 		}

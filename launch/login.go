@@ -143,9 +143,9 @@ func (v *Validator) findRegistration(name string, values form) (*platform.Regist
 		}
 		return nil, err
 	}
-	if issuer != registration.Issuer {
-		return nil, lti.Errorf(lti.ReasonIssuerUnknown, "The login came from the issuer %q; the registration %q has %q: %s.", lti.Excerpt(issuer), name, registration.Issuer, lti.Difference(registration.Issuer, issuer)).
-			With("issuer", lti.Excerpt(issuer)).With("expected", registration.Issuer)
+	if expected := registration.IssuerAtLogin(); issuer != expected {
+		return nil, lti.Errorf(lti.ReasonIssuerUnknown, "The login came from the issuer %q; the registration %q has %q: %s.", lti.Excerpt(issuer), name, expected, lti.Difference(expected, issuer)).
+			With("issuer", lti.Excerpt(issuer)).With("expected", expected)
 	}
 	if clientID := values[paramClientID]; clientID != "" && clientID != registration.ClientID {
 		return nil, lti.Errorf(lti.ReasonClientIDUnknown, "The login was for the client_id %q; the registration %q has %q: %s.", lti.Excerpt(clientID), name, registration.ClientID, lti.Difference(registration.ClientID, clientID)).

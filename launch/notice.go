@@ -145,6 +145,9 @@ func (c *validation) runNotice(ctx context.Context, text string) (*Notice, error
 	if err := c.checkParties(); err != nil {
 		return nil, err
 	}
+	if err := c.findKey(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.verifySignature(ctx); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // checkParties compares iss, aud and azp, still untrusted, with the registration that the login began with (Security
-// Framework 5.1.3, points 2 to 5). It stands before the key is looked up, so that no other platform's key is.
+// Framework 5.1.3, points 2 to 5). The key is that
+// registration's own, whatever they say.
 func (c *validation) checkParties() error {
 	if err := c.checkIssuer(); err != nil {
 		return err

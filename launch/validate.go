@@ -44,6 +44,7 @@ type validation struct {
 	registration *platform.Registration
 	binding      Binding
 	token        *jose.Token
+	key          *jose.PublicKey
 	claims       *claims
 	launch       *Launch
 }
@@ -74,10 +75,11 @@ func (v *Validator) Validate(ctx context.Context, caller string, request Request
 		refusal.LaunchID = launchID(c.state.nonce)
 		var known *lti.Error
 		if errors.As(err, &known) {
-			refusal.Err = known.With("launch_id", refusal.LaunchID)
+			known = known.With("launch_id", refusal.LaunchID)
 			if c.registration != nil {
-				refusal.Err = known.With("launch_id", refusal.LaunchID).With("registration", c.registration.Name)
+				known.Metadata["registration"] = c.registration.Name // With has made a map of its own
 			}
+			refusal.Err = known
 		}
 		if lti.ReasonOf(err) == lti.ReasonBindingMissing {
 			refusal.RestartURI = v.restarts.uri(c.loginID, c.now)
@@ -97,13 +99,22 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 	if err := c.checkPlatformError(); err != nil {
 		return nil, err
 	}
+	if step, err := c.checkBinding(); step != nil || err != nil {
+		if used := c.checkUnused(ctx); used != nil {
+			return nil, used // a reload: the accepted launch took the cookies away
+		}
+		return &Outcome{Step: step}, err
+	}
+	if err := c.readHeader(); err != nil {
+		return nil, err
+	}
+	if err := c.findKey(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.checkUnused(ctx); err != nil {
 		return nil, err
 	}
-	if step, err := c.checkBinding(); step != nil || err != nil {
-		return &Outcome{Step: step}, err
-	}
-	if err := c.readToken(); err != nil {
+	if err := c.readPayload(); err != nil {
 		return nil, err
 	}
 	if err := c.checkParties(); err != nil {
@@ -202,20 +213,41 @@ func platformDenied(code, description string) *lti.Error {
 		With("platform_error", lti.Excerpt(code)).With("platform_description", lti.Excerpt(description))
 }
 
-// checkUnused refuses early what is known to be used. It decides nothing: redeem does.
+// checkUnused refuses early what is known to be used. It decides nothing: redeem does. The store is not asked for what
+// is refused by its header alone.
 func (c *validation) checkUnused(ctx context.Context) error {
 	return c.replayOr(ctx, c.config.Nonces.Redeemed(ctx, c.state.nonce))
 }
 
-// readToken takes the id_token through the gate and splits its claims.
-func (c *validation) readToken() error {
+// readHeader takes the id_token through the cheap part of the gate.
+func (c *validation) readHeader() error {
 	text, err := c.form.need(paramIDToken)
 	if err != nil {
 		return err
 	}
-	if c.token, err = jose.Parse(text, c.algorithms()); err != nil {
+	c.token, err = jose.Split(text, c.algorithms())
+	return err
+}
+
+// findKey finds the key of the registration that the login began with. It stands before the payload is read, so that
+// whoever has no signature by one of its kids cannot make that work.
+func (c *validation) findKey(ctx context.Context) error {
+	var err error
+	if c.key, err = c.config.Keys.Key(ctx, c.registration, c.token.KeyID, c.token.Algorithm); err != nil {
+		return c.explainKey(err)
+	}
+	if c.token.SignatureFits(c.key) {
+		return nil
+	}
+	return c.verifySignature(ctx) // fails at once, unless the platform put a longer or shorter key under the kid
+}
+
+// readPayload takes the rest of the id_token through the gate and splits its claims.
+func (c *validation) readPayload() error {
+	if err := c.token.ReadPayload(); err != nil {
 		return err
 	}
+	var err error
 	c.claims, err = readClaims(c.token.Payload)
 	return err
 }
@@ -230,18 +262,15 @@ func (c *validation) algorithms() []string {
 
 // verifySignature verifies the signature once, and once more where the platform put new key material under the kid.
 func (c *validation) verifySignature(ctx context.Context) error {
-	key, err := c.config.Keys.Key(ctx, c.registration, c.token.KeyID, c.token.Algorithm)
-	if err != nil {
-		return c.explainKey(err)
-	}
-	failure := c.token.Verify(key)
+	failure := c.token.Verify(c.key)
 	if failure == nil {
 		return nil
 	}
-	replaced, err := c.config.Keys.Replaced(ctx, c.registration, c.token.KeyID, c.token.Algorithm, key)
+	replaced, err := c.config.Keys.Replaced(ctx, c.registration, c.token.KeyID, c.token.Algorithm, c.key)
 	if err != nil || replaced == nil {
 		return failure // that the keys could not be fetched anew does not make the signature good
 	}
+	c.key = replaced
 	return c.token.Verify(replaced)
 }
 

@@ -384,17 +384,27 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// REQ-062
-func TestNoKeyIsAskedForBeforeTheParties(t *testing.T) {
+// TestPayloadIsReadForSignaturesThatCanFit holds the order of decision 0005: whoever has no signature of the right length
+// by a kid of the registration cannot have a payload read.
+func TestPayloadIsReadForSignaturesThatCanFit(t *testing.T) {
 	f := newFixture(t)
 	l := f.begin()
-	for _, patch := range []map[string]any{{"iss": "https://evil.example"}, {"aud": "x"}, {"azp": "x"}} {
-		if _, err := f.validate(request(l, sign(f.claims(l, patch)))); err == nil {
-			t.Errorf("accepted %v", patch)
-		}
-	}
-	if calls := f.keys.calls.Load(); calls != 0 {
-		t.Errorf("%d keys were looked up for tokens of other parties", calls)
+	good := strings.Split(sign(f.claims(l, map[string]any{"iss": "https://evil.example"})), ".")
+	unknown := strings.Split(must(foreignKey.Sign([]byte("{}"))), ".")
+	for name, test := range map[string]struct {
+		token string
+		want  lti.Reason
+	}{
+		"an unknown kid":                 {unknown[0] + "." + good[1] + "." + good[2], lti.ReasonKIDUnknown},
+		"an unknown kid, no payload":     {unknown[0] + ".AAAA." + good[2], lti.ReasonKIDUnknown},
+		"a short signature":              {good[0] + "." + good[1] + ".AAAA", lti.ReasonSignatureInvalid},
+		"a short signature, no payload":  {good[0] + ".AAAA.AAAA", lti.ReasonSignatureInvalid},
+		"a fitting signature":            {good[0] + "." + good[1] + "." + good[2], lti.ReasonIssuerMismatch},
+		"a fitting one, another payload": {good[0] + "." + good[1] + "." + unknown[2], lti.ReasonIssuerMismatch},
+		"a fitting one, no payload":      {good[0] + ".AAAA." + good[2], lti.ReasonTokenMalformed},
+	} {
+		_, err := f.validate(request(l, test.token))
+		wantReasonNamed(t, name, err, test.want)
 	}
 }
 

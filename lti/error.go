@@ -5,6 +5,7 @@ package lti
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -42,9 +43,8 @@ func (e *Error) With(key, value string) *Error {
 		return e
 	}
 	c := *e
-	c.Metadata = make(map[string]string, len(e.Metadata)+1)
-	for k, v := range e.Metadata {
-		c.Metadata[k] = v
+	if c.Metadata = maps.Clone(e.Metadata); c.Metadata == nil {
+		c.Metadata = make(map[string]string, 4)
 	}
 	c.Metadata[key] = value
 	return &c
@@ -73,6 +73,9 @@ func FieldError(field, format string, args ...any) *Error {
 // escaped, and it ends after 200 bytes.
 func Excerpt(text string) string {
 	const limit = 200
+	if len(text) <= limit && isPlain(text) {
+		return text
+	}
 	shortened := len(text) > limit
 	if shortened {
 		text = text[:limit]
@@ -83,4 +86,14 @@ func Excerpt(text string) string {
 		quoted += "..."
 	}
 	return quoted
+}
+
+// isPlain reports whether text is of printable ASCII that needs no escapes.
+func isPlain(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c > '~' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

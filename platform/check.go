@@ -88,6 +88,9 @@ func (r *Registration) Check(allowHTTP bool, algorithms []string) []Problem {
 	} else if strings.HasPrefix(r.Issuer, "http://") {
 		doubt("issuer", "it begins with http; the comparison is exact: is it not https?")
 	}
+	if len(r.LoginIssuer) > maxURILength || strings.ContainsAny(r.LoginIssuer, " \t\r\n") {
+		wrong("login_issuer", "it is longer than %d bytes or has blanks", maxURILength)
+	}
 	if r.ClientID == "" || len(r.ClientID) > lti.MaxIDLength {
 		wrong("client_id", "it is required, with at most %d characters", lti.MaxIDLength)
 	}

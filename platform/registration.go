@@ -21,6 +21,7 @@ const (
 type Registration struct {
 	Name                string             // 1 to 64 of a-z, 0-9, '-', '_' and '.'; unique; immutable
 	Issuer              string             // iss, compared exactly
+	LoginIssuer         string             // iss of login initiations where it differs (Sakai's site tools); empty: Issuer
 	ClientID            string             // client_id, compared exactly; unique within the issuer
 	Deployments         []string           // deployment ids that may launch
 	UnknownDeployments  UnknownDeployments // empty: RejectDeployments
@@ -39,6 +40,14 @@ type Registration struct {
 	OmitDeploymentClaim bool               // leave the deployment claim out of client assertions
 	SubjectNamespace    string             // enters user keys; needed where two platforms share an issuer
 	LTI11               []LTI11Key         // secrets of LTI 1.1 that verify migration claims; consumer keys are unique
+}
+
+// IssuerAtLogin returns the iss of login initiations.
+func (r *Registration) IssuerAtLogin() string {
+	if r.LoginIssuer != "" {
+		return r.LoginIssuer
+	}
+	return r.Issuer
 }
 
 // Audience returns the aud of client assertions.

@@ -16,17 +16,23 @@ type Registry struct {
 	all      []*Registration
 	byName   map[string]*Registration
 	byIssuer map[string][]*Registration
-	byFolded map[string]*Registration // by what foldIssuer makes of the issuer; the first that was given
+	byLogin  map[string][]*Registration // by the issuer of login initiations
+	byFolded map[string]*Registration   // by what foldIssuer makes of the issuer; the first that was given
 }
 
 // NewRegistry makes a registry of registrations that passed Check. It refuses a name, or an issuer with client id, that
 // occurs twice, and two platforms behind one issuer whose users could not be told apart.
 func NewRegistry(registrations []Registration) (*Registry, error) {
-	r := &Registry{byName: map[string]*Registration{}, byIssuer: map[string][]*Registration{}, byFolded: map[string]*Registration{}}
+	r := &Registry{byName: map[string]*Registration{}, byIssuer: map[string][]*Registration{}, byLogin: map[string][]*Registration{}, byFolded: map[string]*Registration{}}
 	for i := range registrations {
 		registration := registrations[i]
 		if other := r.byName[registration.Name]; other != nil {
 			return nil, fmt.Errorf("two registrations have the name %q: rename one", registration.Name)
+		}
+		for _, other := range r.byLogin[registration.IssuerAtLogin()] {
+			if other.ClientID == registration.ClientID && other.Issuer != registration.Issuer {
+				return nil, fmt.Errorf("the registrations %q and %q have the same login issuer and client_id: a login could not tell them apart", other.Name, registration.Name)
+			}
 		}
 		for _, other := range r.byIssuer[registration.Issuer] {
 			if other.ClientID == registration.ClientID {
@@ -39,6 +45,7 @@ func NewRegistry(registrations []Registration) (*Registry, error) {
 		r.all = append(r.all, &registration)
 		r.byName[registration.Name] = &registration
 		r.byIssuer[registration.Issuer] = append(r.byIssuer[registration.Issuer], &registration)
+		r.byLogin[registration.IssuerAtLogin()] = append(r.byLogin[registration.IssuerAtLogin()], &registration)
 		if folded := foldIssuer(registration.Issuer); r.byFolded[folded] == nil {
 			r.byFolded[folded] = &registration
 		}
@@ -62,11 +69,11 @@ func (r *Registry) ByName(name string) (*Registration, error) {
 	return nil, refusal
 }
 
-// Find returns the registration of an issuer and a client id, both compared exactly. An empty client id is enough where
+// Find returns the registration of a login's issuer and client id, both compared exactly. An empty client id is enough where
 // the issuer has one registration only. The error is a *lti.Error ISSUER_UNKNOWN, CLIENT_ID_UNKNOWN or
 // REGISTRATION_AMBIGUOUS, and names the registration that almost matched.
 func (r *Registry) Find(issuer, clientID string) (*Registration, error) {
-	candidates := r.byIssuer[issuer]
+	candidates := r.byLogin[issuer]
 	if len(candidates) == 0 {
 		err := lti.Errorf(lti.ReasonIssuerUnknown, "No registration has the issuer %q.", lti.Excerpt(issuer))
 		if near := r.byFolded[foldIssuer(issuer)]; near != nil {

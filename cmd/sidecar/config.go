@@ -97,6 +97,7 @@ type LogConfig struct {
 type RegistrationConfig struct {
 	Name               string   `yaml:"name"`
 	Issuer             string   `yaml:"issuer"`
+	LoginIssuer        string   `yaml:"login_issuer"`
 	ClientID           string   `yaml:"client_id"`
 	Deployments        []string `yaml:"deployments"`
 	UnknownDeployments string   `yaml:"unknown_deployments"`
@@ -362,6 +363,7 @@ func (r *RegistrationConfig) registration() platform.Registration {
 	registration := platform.Registration{
 		Name:                r.Name,
 		Issuer:              r.Issuer,
+		LoginIssuer:         r.LoginIssuer,
 		ClientID:            r.ClientID,
 		Deployments:         r.Deployments,
 		UnknownDeployments:  platform.UnknownDeployments(r.UnknownDeployments),

@@ -307,3 +307,32 @@ func TestInspectUsage(t *testing.T) {
 		t.Errorf("no registrations: %v\n%s", err, output)
 	}
 }
+
+// TestInspectOtherMessages: each message type needs claims of its own, and none of another's.
+func TestInspectOtherMessages(t *testing.T) {
+	t.Parallel()
+	i := newInspected(t)
+	settings := map[string]any{
+		"deep_link_return_url": "https://lms.example/return", "accept_types": []string{"link"}, "accept_presentation_document_targets": []string{"iframe"},
+	}
+	const deepLinking = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+	patch := map[string]any{lti.ClaimMessageType: "LtiDeepLinkingRequest", lti.ClaimResourceLink: nil, lti.ClaimTargetLinkURI: nil, deepLinking: settings}
+	output, err := i.run(i.token(patch))
+	if err == nil || !strings.Contains(line(output, "message_type"), "MESSAGE_TYPE_NOT_ACCEPTED") || line(output, "resource_link") != "" {
+		t.Errorf("not enabled: %v\n%s", err, output)
+	}
+	i.config = writeConfig(t, goodRegistration+"    message_types: [LtiDeepLinkingRequest]\n")
+	output, err = i.run(i.token(patch))
+	if err != nil || line(output, "message_type") != "ok LtiDeepLinkingRequest" || !strings.HasPrefix(line(output, "message as a whole"), "ok") {
+		t.Errorf("enabled: %v\n%s", err, output)
+	}
+	patch[deepLinking] = nil
+	output, err = i.run(i.token(patch))
+	if err == nil || !strings.Contains(line(output, "message as a whole"), "CLAIM_MISSING") || strings.Count(output, "✗ failed") != 1 {
+		t.Errorf("without settings: %v\n%s", err, output)
+	}
+	output, err = i.run(i.token(nil))
+	if err == nil || !strings.Contains(line(output, "message_type"), "MESSAGE_TYPE_NOT_ACCEPTED") || !strings.HasPrefix(line(output, "roles"), "ok") {
+		t.Errorf("a resource link where only deep linking is enabled: %v\n%s", err, output)
+	}
+}

@@ -93,13 +93,22 @@ func newHome(t *testing.T) *home {
 	h := &home{t: t, directory: temporary(t, ""), runtime: temporary(t, tmpfs())}
 	h.write("ca.pem", string(sim.CAPEM()))
 	h.configure("")
+	h.dial()
+	t.Cleanup(func() { check(t, h.ClientConn.Close()) })
+	return h
+}
+
+// dial makes a new connection: one that saw its sidecar killed may fail once more before it notices.
+func (h *home) dial() {
+	h.t.Helper()
+	if h.ClientConn != nil {
+		check(h.t, h.ClientConn.Close())
+	}
 	connection, err := grpc.NewClient("unix://"+h.path("run/sidecar.sock"), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}}))
-	check(t, err)
-	t.Cleanup(func() { check(t, connection.Close()) })
+	check(h.t, err)
 	h.ClientConn = connection
-	return h
 }
 
 // tmpfs is a directory where a clean stop can leave the seal, or "".
@@ -178,6 +187,7 @@ func (h *home) serve(args ...string) *process {
 	p := &process{home: h, command: h.command(append([]string{"serve"}, args...)...), log: &bytes.Buffer{}}
 	p.command.Stderr = p.log
 	check(h.t, p.command.Start())
+	h.dial()
 	h.t.Cleanup(func() {
 		if !p.ended {
 			p.kill()
