@@ -4,6 +4,7 @@ package launch_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,7 @@ func TestRejects(t *testing.T) {
 		{"exp tiny", map[string]any{"exp": json.Number("1e-9")}, lti.ReasonTokenExpired},
 		{"exp negative", map[string]any{"exp": -1}, lti.ReasonClaimInvalid},
 		{"exp a text", map[string]any{"exp": "4000000000"}, lti.ReasonClaimInvalid},
+		{"exp a text of a good time", map[string]any{"exp": strconv.FormatInt(now+300, 10)}, lti.ReasonClaimInvalid},
 		{"exp true", map[string]any{"exp": true}, lti.ReasonClaimInvalid},
 		{"exp huge", map[string]any{"exp": json.Number("1e300")}, lti.ReasonClaimInvalid},
 		{"exp overflowing", map[string]any{"exp": json.Number("1e400")}, lti.ReasonClaimInvalid},

@@ -143,7 +143,6 @@ var mutants = []mutant{
 	{`keystore: parallel fetches`, `keystore/key_fetch.go`, `source.fetch != nil || now.Before(source.nextFetch) || `, `now.Before(source.nextFetch) || `, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare|Panic`},
 	{`keystore: any status is a key set`, `keystore/key_fetch.go`, `case answer.Status != 200:`, `case answer.Status == 204:`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare|Panic`},
 	{`keystore: a failed fetch is forgotten`, `keystore/key_fetch.go`, "\tsource.failure = failure\n", "\tsource.failure = nil\n", `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare|Panic`},
-	{`keystore: a panic in a parser ends the process`, `keystore/key_fetch.go`, `set, err = nil, fmt.Errorf("keystore: panic: %v", panicked)`, `panic(panicked)`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare|Panic`},
 	{`keystore: expired keys stay fresh`, `keystore/key_source.go`, `return s.set != nil && now.Before(s.expires) }`, `return s.set != nil && !now.IsZero() }`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
 	{`keystore: expired keys serve for ever`, `keystore/key_source.go`, `now.Before(s.expires.Add(grace))`, `!now.IsZero() && grace >= 0`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
 	{`keystore: the same key counts as replaced`, `keystore/key_source.go`, `if err != nil || key.Equal(failed) {`, `if err != nil {`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
