@@ -144,6 +144,26 @@ func TestClockJumpRollsTheSeal(t *testing.T) {
 	})
 }
 
+// TestHeldUpWhileReadingTheClocks lets time pass between the look at one clock and the look at the other: neither was set.
+func TestHeldUpWhileReadingTheClocks(t *testing.T) {
+	b := newBench(t)
+	holdUps := 0
+	b.config.Now = func() time.Time {
+		wall := b.now()
+		if holdUps > 0 {
+			holdUps--
+			b.pass(time.Minute)
+		}
+		return wall
+	}
+	s := b.open()
+	seal, nonce := b.seal(s), newNonce()
+	b.accepted(s.Redeem(t.Context(), seal.Generation, nonce))
+	holdUps = 3
+	s.look()
+	b.kept(s, seal, nonce)
+}
+
 // TestClockJumpsWhileRedeeming lets the clock jump between the look at it and the write: the nonce must not count.
 func TestClockJumpsWhileRedeeming(t *testing.T) {
 	b := newBench(t)

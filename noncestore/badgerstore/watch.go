@@ -61,9 +61,22 @@ func (s *Store) look() {
 	}
 }
 
+// Two clocks cannot be read at once. A reading in which this process was held up for longer than readingTime is taken
+// again, so that a busy host is not mistaken for a clock that was set; the last of readings counts as it is.
+const (
+	readingTime = time.Second
+	readings    = 5
+)
+
 // wallMinusMonotonic changes where the wall clock is set, or where the host slept.
 func (s *Store) wallMinusMonotonic() time.Duration {
-	return time.Duration(s.config.Now().UnixNano()) - s.host.monotonic()
+	for reading := 1; ; reading++ {
+		before := s.host.monotonic()
+		wall := time.Duration(s.config.Now().UnixNano())
+		if after := s.host.monotonic(); after-before <= readingTime || reading == readings {
+			return wall - before
+		}
+	}
 }
 
 func (s *Store) jumped(held *heldSeal) bool {
