@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
@@ -82,6 +85,39 @@ func TestLaunchTokenOfAChangedRegistration(t *testing.T) {
 	wantReasonNamed(t, "issuer", check(func(r *platform.Registration) { r.Issuer = "https://other.example" }), lti.ReasonLaunchTokenInvalid)
 	wantReasonNamed(t, "client", check(func(r *platform.Registration) { r.ClientID = "client-2" }), lti.ReasonLaunchTokenInvalid)
 	wantReasonNamed(t, "deployments", check(func(r *platform.Registration) { r.Deployments = []string{"d2"} }), lti.ReasonDeploymentUnknown)
+}
+
+// A token opens to the launch it was made of, and a full launch's fits into a cookie.
+func TestLaunchTokenHoldsTheLaunch(t *testing.T) {
+	f := newFixture(t)
+	l := f.begin()
+	outcome, err := f.validate(request(l, sign(f.claims(l, map[string]any{
+		lti.ClaimRoles: []any{
+			"http://purl.imsglobal.org/vocab/lis/v2/institution/person#Student", "http://purl.imsglobal.org/vocab/lis/v2/system/person#User",
+			"http://purl.imsglobal.org/vocab/lis/v2/membership#Learner", "http://purl.imsglobal.org/vocab/lis/v2/membership/Learner#GuestLearner", "\u0001odd",
+		},
+		lti.ClaimContext: map[string]any{"id": "c", "title": "a \x01 \x06 control", "type": []any{"http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"}},
+		lti.ClaimCustom:  map[string]any{"note": "https://purl.imsglobal.org/spec/x", "control": "\x02"},
+		lti.ClaimGradeEndpoint: map[string]any{"lineitem": "https://lms.example/li/1", "lineitems": "https://lms.example/li", "scope": []any{
+			lti.ScopeScore, "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem", "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
+		}},
+		lti.ClaimMemberships: map[string]any{"context_memberships_url": "https://lms.example/members", "service_versions": []any{"2.0"}},
+	}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := *outcome.Launch
+	if len(want.Token) > 2500 {
+		t.Errorf("the token has %d bytes", len(want.Token))
+	}
+	got, _, err := f.CheckToken(t.Context(), "local", want.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.ClaimsJSON, want.Token = "", got.Token
+	if difference := cmp.Diff(&want, got, cmpopts.EquateEmpty()); difference != "" {
+		t.Error(difference)
+	}
 }
 
 func TestLargeLaunchHasASlimToken(t *testing.T) {

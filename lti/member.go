@@ -32,8 +32,8 @@ type RosterContext struct {
 
 // MembershipEndpoint is where the roster of a launch's context is read.
 type MembershipEndpoint struct {
-	Registration          string   `json:"registration"`
-	DeploymentID          string   `json:"deployment_id"`
+	Registration          string   `json:"registration,omitzero"`
+	DeploymentID          string   `json:"deployment_id,omitzero"`
 	ContextMembershipsURI string   `json:"context_memberships_uri"`
 	ServiceVersions       []string `json:"service_versions,omitzero"`
 }

@@ -36,8 +36,8 @@ type Score struct {
 
 // GradeEndpoint is where grades of a launch go (section 3.1).
 type GradeEndpoint struct {
-	Registration string   `json:"registration"`
-	DeploymentID string   `json:"deployment_id"`
+	Registration string   `json:"registration,omitzero"`
+	DeploymentID string   `json:"deployment_id,omitzero"`
 	LineItemURI  string   `json:"line_item_uri,omitzero"`
 	LineItemsURI string   `json:"line_items_uri,omitzero"`
 	Scopes       []string `json:"scopes,omitzero"`
