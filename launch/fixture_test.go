@@ -54,12 +54,14 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// clock is the fixture's clock.
-type clock struct{ now time.Time }
+// clock is the fixture's clock. The store watches it from a goroutine of its own.
+type clock struct{ nanoseconds atomic.Int64 } // since start
 
-func (c *clock) Now() time.Time { return c.now }
+func (c *clock) Now() time.Time { return start.Add(c.elapsed()) }
 
-func (c *clock) elapsed() time.Duration { return c.now.Sub(start) }
+func (c *clock) elapsed() time.Duration { return time.Duration(c.nanoseconds.Load()) }
+
+func (c *clock) set(now time.Time) { c.nanoseconds.Store(int64(now.Sub(start))) }
 
 // keys gives the keys of a set, and counts who asked.
 type keys struct {
@@ -119,7 +121,7 @@ func newFixtureOf(t testing.TB, registrations ...platform.Registration) *fixture
 // newFixtureWith makes a fixture whose platform keys come from a source of the test's own.
 func newFixtureWith(t testing.TB, platformKeys func(*fixture) launch.PlatformKeys, registrations ...platform.Registration) *fixture {
 	t.Helper()
-	f := &fixture{t: t, clock: &clock{start}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
+	f := &fixture{t: t, clock: &clock{}, keys: &keys{set: must(jose.ParseKeySet(must(jose.PublicKeySet(platformKey))))}}
 	f.nonces = must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: f.clock.Now, Monotonic: f.clock.elapsed}))
 	f.records = must(boltstore.Open(boltstore.Config{Path: t.TempDir() + "/records.db"}))
 	t.Cleanup(func() {
@@ -199,7 +201,7 @@ func (f *fixture) beginWith(request launch.AuthRequest) *login {
 
 // claims returns the claims of a good launch of a login. patch replaces members; a nil value removes one.
 func (f *fixture) claims(l *login, patch map[string]any) map[string]any {
-	now := f.clock.now.Unix()
+	now := f.clock.Now().Unix()
 	claims := map[string]any{
 		"iss": issuer, "aud": clientID, "sub": "user-1", "exp": now + 300, "iat": now, "nonce": l.nonce,
 		"name": "Sam Student", "email": "sam@example.org", "locale": "en",

@@ -256,8 +256,8 @@ func (g *goldenFixture) run(t *testing.T, c *goldenCase) (*launch.Outcome, error
 		return nil, err
 	}
 	l := g.beginWith(begin)
-	g.clock.now = g.clock.now.Add(delay)
-	send.Browser.Parameters = parameters("id_token", c.sign(key, g.clock.now, l.nonce), "state", flipped(l.state, stateByte))
+	g.clock.set(g.clock.Now().Add(delay))
+	send.Browser.Parameters = parameters("id_token", c.sign(key, g.clock.Now(), l.nonce), "state", flipped(l.state, stateByte))
 	for _, text := range form {
 		send.Browser.Parameters = change(send.Browser.Parameters, text)
 	}

@@ -289,7 +289,7 @@ func TestOldLoginCookiesAreDeleted(t *testing.T) {
 	f := newFixture(t)
 	var cookies []string
 	for range 12 {
-		f.clock.now = f.clock.now.Add(time.Second)
+		f.clock.set(f.clock.Now().Add(time.Second))
 		cookies = append(cookies, f.begin().cookies...)
 	}
 	deletions := func(header string) []string {

@@ -66,10 +66,10 @@ func TestStartAssessment(t *testing.T) {
 		}
 		return message
 	}
-	f.clock.now = start.Add(time.Hour)
+	f.clock.set(start.Add(time.Hour))
 	message := build(launch.StartAssessmentRequest{})
 	claims := f.openSigned(message.JWT)
-	now := float64(f.clock.now.Unix())
+	now := float64(f.clock.Now().Unix())
 	wanted := object{
 		"iss": clientID, "aud": issuer, "iat": now, "exp": now + 300, lti.ClaimVersion: "1.3.0", lti.ClaimDeploymentID: "d1",
 		lti.ClaimMessageType: "LtiStartAssessment", lti.ClaimSessionData: `s"<&'é`, lti.ClaimAttemptNumber: 2.0,
@@ -168,9 +168,9 @@ func TestStartAssessmentRefuses(t *testing.T) {
 	if _, _, err := f.CheckToken(t.Context(), "local", token); lti.ReasonOf(err) != lti.ReasonLaunchTokenInvalid && lti.ReasonOf(err) != lti.ReasonParameterTooLong {
 		t.Errorf("a proctoring token as launch token: %v", err)
 	}
-	f.clock.now = start.Add(8*time.Hour - time.Second)
+	f.clock.set(start.Add(8*time.Hour - time.Second))
 	wantReasonNamed(t, "just before the end", call("local", launch.StartAssessmentRequest{Token: token}), "")
-	f.clock.now = start.Add(8 * time.Hour)
+	f.clock.set(start.Add(8 * time.Hour))
 	wantReasonNamed(t, "at the end", call("local", launch.StartAssessmentRequest{Token: token}), lti.ReasonLaunchTokenExpired)
 }
 

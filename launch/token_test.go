@@ -41,25 +41,25 @@ func TestLaunchToken(t *testing.T) {
 	_, _, err = f.CheckToken(t.Context(), "local", strings.Repeat("A", 8<<10+1))
 	wantReason(t, err, lti.ReasonParameterTooLong)
 
-	f.clock.now = start.Add(time.Hour)
+	f.clock.set(start.Add(time.Hour))
 	_, _, err = f.CheckToken(t.Context(), "local", first.Token)
 	wantReason(t, err, lti.ReasonLaunchTokenExpired)
 
 	// Renewed every 50 minutes, it lasts until 12 hours after the launch and not a second more.
-	f.clock.now = start
+	f.clock.set(start)
 	token := first.Token
-	for f.clock.now.Before(start.Add(12 * time.Hour)) {
+	for f.clock.Now().Before(start.Add(12 * time.Hour)) {
 		renewed, expires, err := f.CheckToken(t.Context(), "local", token)
 		if err != nil {
-			t.Fatalf("after %s: %v", f.clock.now.Sub(start), err)
+			t.Fatalf("after %s: %v", f.clock.Now().Sub(start), err)
 		}
 		if expires.After(start.Add(12 * time.Hour)) {
 			t.Fatalf("expires %s", expires)
 		}
 		token = renewed.Token
-		f.clock.now = f.clock.now.Add(50 * time.Minute)
+		f.clock.set(f.clock.Now().Add(50 * time.Minute))
 	}
-	f.clock.now = start.Add(12 * time.Hour)
+	f.clock.set(start.Add(12 * time.Hour))
 	_, _, err = f.CheckToken(t.Context(), "local", token)
 	wantReason(t, err, lti.ReasonLaunchTokenExpired)
 }

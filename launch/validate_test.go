@@ -45,7 +45,7 @@ func TestLaunchIsAcceptedOnce(t *testing.T) {
 		t.Errorf("deletions = %d, want the pair", deletions)
 	}
 
-	f.clock.now = start.Add(7 * time.Second)
+	f.clock.set(start.Add(7 * time.Second))
 	_, err = f.validate(request(l, token))
 	replay := wantReason(t, err, lti.ReasonNonceReplayed)
 	if replay.Metadata["launch_id"] != got.ID || replay.Metadata["first_used_time"] != "2031-05-06T07:08:09Z" {
@@ -344,11 +344,11 @@ func TestState(t *testing.T) {
 	wantReasonNamed(t, "other instance", with("B"+l.state[1:]), lti.ReasonStateOtherInstance)
 	wantReasonNamed(t, "former seal", with(l.state[:8]+"AA"+l.state[10:]), lti.ReasonStateStale)
 
-	f.clock.now = start.Add(10*time.Minute - time.Millisecond)
+	f.clock.set(start.Add(10*time.Minute - time.Millisecond))
 	if err := with(l.state); lti.ReasonOf(err) != lti.ReasonTokenExpired {
 		t.Errorf("within the lifetime: %v", err)
 	}
-	f.clock.now = start.Add(10 * time.Minute)
+	f.clock.set(start.Add(10 * time.Minute))
 	wantReasonNamed(t, "expired", with(l.state), lti.ReasonStateExpired)
 }
 
