@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
 )
@@ -26,6 +27,7 @@ type keyEndpoint struct {
 	document []byte
 	down     atomic.Bool
 	asked    atomic.Int32
+	requests chan struct{} // one element for each request
 }
 
 func newKeyEndpoint(t *testing.T) *keyEndpoint {
@@ -39,11 +41,12 @@ func newKeyEndpoint(t *testing.T) *keyEndpoint {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	k := &keyEndpoint{}
+	k := &keyEndpoint{requests: make(chan struct{}, 16)}
 	k.document, err = io.ReadAll(response.Body)
 	check(t, err)
 	k.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		k.asked.Add(1)
+		k.requests <- struct{}{}
 		if k.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -82,8 +85,14 @@ func TestWarmStart(t *testing.T) {
 		if len(files) != 1 {
 			t.Fatalf("%q are kept, want one file", files)
 		}
+		<-endpoint.requests
 		p = h.serve()
-		h.launch("moodle")
+		h.launch("moodle") // with the kept keys, while the platform is asked in the background
+		select {
+		case <-endpoint.requests:
+		case <-time.After(patience):
+			t.Error("the platform was not asked again")
+		}
 		p.stop()
 		contains(t, p.log.String(), "platform keys of the last run taken up")
 		if asked := endpoint.asked.Load(); asked != 2 {
