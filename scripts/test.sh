@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# test.sh [STAGE...]: runs the stages named (check, go, python, node, browser, fuzz, vuln,
-# cross), or all of them, after setup.
+# test.sh [STAGE...]: runs the stages named (check, go, python, node, fuzz, vuln, cross), or all of them, after setup.
 # A stage that fails does not stop the others. The last line is `N passed, M failed`; a failed stage that counts no
 # tests counts as one failure. With CI=true the stages that are optional elsewhere must run and pass.
 . "$(dirname "$0")/env.sh"
@@ -56,14 +55,6 @@ stage_node() {
   return $status
 }
 
-stage_browser() {
-  build_binaries || return
-  (cd clients/node && npm run --silent build) && scripts/browser.sh | tee "$cache/browser.log"
-  local status=${PIPESTATUS[0]}
-  grep -oE '^[0-9]+ passed, [0-9]+ failed' "$cache/browser.log" | sed -E 's/([0-9]+) passed.*/passed \1/' >"$counts/browser" || true
-  return "$status"
-}
-
 stage_fuzz() { FUZZTIME=${FUZZTIME_IN_TEST:-5s} FUZZ_COUNTS=$counts/fuzz scripts/fuzz.sh; }
 
 stage_vuln() { scripts/vuln.sh; }
@@ -90,7 +81,7 @@ echo "<== setup ok in ${SECONDS}s"
 
 stages=("$@")
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(check go python node browser fuzz vuln)
+  stages=(check go python node fuzz vuln)
   ! in_ci || stages+=(cross)
 fi
 for stage in "${stages[@]}"; do

@@ -59,7 +59,10 @@ async function withBrowser({ cookieControls, blocked }, pins, check) {
   const port = await freePort();
   const child = spawn(process.env.CHROMIUM ?? "chromium", [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", `--user-data-dir=${profile}`, `--remote-debugging-port=${port}`,
+    "--disable-component-update", "--disable-sync",
+    // Frames of other sites in the page's own process: the debugging protocol then sees them from the start. What a site
+    // may read and which cookies it gets does not depend on it.
+    "--disable-features=IsolateOrigins,site-per-process", "--disable-site-isolation-trials", `--user-data-dir=${profile}`, `--remote-debugging-port=${port}`,
     `--ignore-certificate-errors-spki-list=${pins.join(",")}`, "about:blank",
   ], { stdio: ["ignore", "ignore", "pipe"] });
   try {
