@@ -133,10 +133,10 @@ func LoadConfig(path string) (*Config, error) {
 	}
 	config := &Config{}
 	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
-	if err := decoder.Decode(config); err != nil && !errors.Is(err, io.EOF) {
+	if err := decode(decoder, config); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s is not a valid configuration:\n%s\ndocs/config.md lists every key", path, yaml.FormatError(err, false, true))
 	}
-	if err := decoder.Decode(&Config{}); !errors.Is(err, io.EOF) {
+	if err := decode(decoder, &Config{}); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s holds more than one YAML document: write one, without --- in between", path)
 	}
 	directory, err := filepath.Abs(filepath.Dir(path))
@@ -149,6 +149,16 @@ func LoadConfig(path string) (*Config, error) {
 		return nil, errors.New(strings.Join(check.problems, "\n"))
 	}
 	return config, nil
+}
+
+// decode reads the next document. The YAML library panics on some texts, such as a tagged text where a list belongs.
+func decode(decoder *yaml.Decoder, config *Config) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = errors.New("the YAML reader cannot make sense of it: look for a tag (!) or a text where a list or a map belongs")
+		}
+	}()
+	return decoder.Decode(config)
 }
 
 func readConfig(path string) ([]byte, error) {
