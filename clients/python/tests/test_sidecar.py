@@ -33,6 +33,7 @@ from ltisidecar import (
     SidecarError,
     Unavailable,
 )
+from ltisidecar._grpc import GrpcTransport
 from ltisidecar.v1 import (
     browser_pb2,
     endpoint_pb2,
@@ -298,7 +299,7 @@ def test_post_score(server: ScriptedSidecar, sidecar: Sidecar) -> None:
 
 def test_a_score_without_a_number_clears(server: ScriptedSidecar, sidecar: Sidecar) -> None:
     server.answer = lambda *_: grade_service_pb2.PostScoreResponse()
-    delivery = sidecar.post_score(ENDPOINT, Score("u"))
+    delivery = sidecar.post_score(ENDPOINT, Score("u", None))
     score = server.requests[0].score
     assert not score.HasField("score_given")
     assert not score.HasField("score_maximum")
@@ -368,7 +369,7 @@ def test_addresses_elsewhere_need_credentials(address: str) -> None:
     Sidecar(address, credentials=grpc.ssl_channel_credentials())
 
 
-@pytest.mark.parametrize("address", ["/run/sidecar.sock", "localhost", ":50051", "http://localhost:1", "localhost:"])
+@pytest.mark.parametrize("address", ["/run/sidecar.sock", "localhost", ":50051", "ftp://localhost:1", "localhost:"])
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(ValueError, match="unix:///path or host:port"):
         Sidecar(address, credentials=grpc.ssl_channel_credentials())
@@ -407,7 +408,9 @@ def test_a_sidecar_that_restarts_is_found_again(server: ScriptedSidecar, sidecar
     with pytest.raises(Unavailable):
         sidecar.get_tool_key_set()
     server.start()
-    grpc.channel_ready_future(sidecar._connection().channel).result(timeout=10)
+    connection = sidecar._connection()
+    assert isinstance(connection, GrpcTransport)
+    grpc.channel_ready_future(connection.channel).result(timeout=10)
     assert sidecar.get_tool_key_set().jwks == "{}"
 
 
