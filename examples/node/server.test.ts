@@ -7,18 +7,17 @@ import { after, before, describe, test } from "node:test";
 import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import {
+  Browser,
   Cleanup,
-  needsBinaries,
-  profiles,
+  platforms,
+  post,
   start,
   startSidecar,
   startSimulator,
   temporaryDirectory,
-  type Profile,
-  type Program,
-  type Simulator,
-} from "../../clients/node/test/processes.ts";
-import { Browser, post, type BrowserOptions, type Page, type Sent } from "../../clients/node/test/scripted_browser.ts";
+} from "ltisidecar/testing";
+import type { BrowserOptions, Page, Program, Sent, Simulator } from "ltisidecar/testing";
+import { needsBinaries } from "../../clients/node/test/needs_binaries.ts";
 
 const example = fileURLToPath(new URL(".", import.meta.url));
 const cookieName = "__Host-lti-launch";
@@ -48,12 +47,12 @@ class Visitor {
   readonly id: string;
   readonly name: string;
 
-  static async of(profile: Profile, key: string, options: BrowserOptions = {}): Promise<Visitor> {
+  static async of(profile: string, key: string, options: BrowserOptions = {}): Promise<Visitor> {
     const known = await simulator.person(profile, key);
     return new Visitor(profile, key, known.id, `${known.given_name} ${known.family_name}`, options);
   }
 
-  private constructor(profile: Profile, key: string, id: string, name: string, options: BrowserOptions) {
+  private constructor(profile: string, key: string, id: string, name: string, options: BrowserOptions) {
     this.url = simulator.platformUrl(profile);
     this.key = key;
     this.id = id;
@@ -85,7 +84,7 @@ describe("the example, launched from real platforms", needsBinaries, () => {
   });
   after(() => cleanup.run());
 
-  for (const profile of profiles) {
+  for (const profile of platforms) {
     describe(profile, () => {
       for (const [key, role, buttons] of [
         ["student", "a learner", ["8 of 10"]],

@@ -19,8 +19,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from processes import PROFILES, Simulator, running, sidecar, simulator
-from scripted_browser import PARTITIONED, Browser, Page, Request
+from ltisidecar.testing import (
+    PARTITIONED,
+    PLATFORMS,
+    Browser,
+    Page,
+    Request,
+    Simulator,
+    run_sidecar,
+    run_simulator,
+    running,
+)
 
 EXAMPLE = Path(__file__).parent / "app.py"
 COOKIE = "__Host-lti-launch"
@@ -64,18 +73,18 @@ def tool(directory: Path, certificates: Path) -> Iterator[tuple[str, subprocess.
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(lti_programs: None) -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="lti") as name:
         directory = Path(name)
         with (
-            simulator(directory / "sim") as sim,
+            run_simulator(directory / "sim") as sim,
             tool(directory, sim.directory) as (url, _),
-            sidecar(directory, sim.install(url, jwks_uri=f"{url}/lti/jwks"), sim.directory / "ca.pem"),
+            run_sidecar(directory, sim.install(url, jwks_uri=f"{url}/lti/jwks"), sim.directory / "ca.pem"),
         ):
             yield World(sim, url)
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture(params=PLATFORMS)
 def profile(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

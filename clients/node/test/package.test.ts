@@ -8,14 +8,14 @@ const require = createRequire(import.meta.url);
 const root = new URL("../", import.meta.url);
 
 test("CommonJS and ES modules export the same", async () => {
-  for (const entry of ["ltisidecar", "ltisidecar/express"]) {
+  for (const entry of ["ltisidecar", "ltisidecar/express", "ltisidecar/fastify", "ltisidecar/testing"]) {
     const esm: object = await import(entry);
     const cjs: object = require(entry);
     assert.deepEqual(Object.keys(cjs).sort(), Object.keys(esm).sort(), entry);
   }
 });
 
-test("both entries of the package share one error class", async () => {
+test("both formats of the package have the tree of errors", async () => {
   const { LtiSidecarError, LaunchRejected } = require("ltisidecar");
   assert.ok(new LaunchRejected("m", "PERMISSION_DENIED") instanceof LtiSidecarError);
 });
@@ -23,7 +23,7 @@ test("both entries of the package share one error class", async () => {
 test("every file that package.json names is built", () => {
   const { exports } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
   const named = [...JSON.stringify(exports).matchAll(/"(\.\/dist\/[^"*]+)"/g)].map(([, path]) => path!);
-  assert.equal(named.length, 8);
+  assert.equal(named.length, 16);
   for (const path of named) assert.ok(existsSync(new URL(path, root)), path);
   assert.ok(require.resolve("ltisidecar/proto/ltisidecar/v1/launch_service.proto"));
 });

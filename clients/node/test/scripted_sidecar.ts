@@ -10,54 +10,40 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, Server, ServerCredentials, status, type ServiceDefinition } from "@grpc/grpc-js";
 import type { ServerWritableStream, UntypedHandleCall, sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import { BrowserReply } from "../src/gen/ltisidecar/v1/browser.js";
-import {
-  GradeServiceService,
-  type PostScoreRequest,
-  type PostScoreResponse,
-} from "../src/gen/ltisidecar/v1/grade_service.js";
-import { KeyServiceService, type GetToolKeySetResponse } from "../src/gen/ltisidecar/v1/key_service.js";
+import { EventServiceService } from "../src/gen/ltisidecar/v1/event_service.js";
+import { GradeServiceService } from "../src/gen/ltisidecar/v1/grade_service.js";
+import { KeyServiceService } from "../src/gen/ltisidecar/v1/key_service.js";
 import { Launch } from "../src/gen/ltisidecar/v1/launch.js";
-import {
-  LaunchServiceService,
-  type BuildAuthRequestRequest,
-  type BuildAuthRequestResponse,
-  type BuildStartAssessmentRequest,
-  type BuildStartAssessmentResponse,
-  type CheckLaunchTokenRequest,
-  type CheckLaunchTokenResponse,
-  type ValidateLaunchRequest,
-  type ValidateLaunchResponse,
-  type ValidateNoticesRequest,
-  type ValidateNoticesResponse,
-} from "../src/gen/ltisidecar/v1/launch_service.js";
-import {
-  RosterServiceService,
-  type ListMembersRequest,
-  type ListMembersResponse,
-} from "../src/gen/ltisidecar/v1/roster_service.js";
-import {
-  TokenServiceService,
-  type GetServiceTokenRequest,
-  type GetServiceTokenResponse,
-} from "../src/gen/ltisidecar/v1/token_service.js";
+import { LaunchServiceService } from "../src/gen/ltisidecar/v1/launch_service.js";
+import { RosterServiceService } from "../src/gen/ltisidecar/v1/roster_service.js";
+import { TokenServiceService } from "../src/gen/ltisidecar/v1/token_service.js";
 
 type Answer<Request, Response> = (
   request: Request,
   call: ServerUnaryCall<Request, Response>,
 ) => Response | Promise<Response>;
 
-/** Script has an answer for each RPC that a test calls. Throw a Refusal for an error status. */
-export interface Script {
-  buildAuthRequest?: Answer<BuildAuthRequestRequest, BuildAuthRequestResponse>;
-  validateLaunch?: Answer<ValidateLaunchRequest, ValidateLaunchResponse>;
-  checkLaunchToken?: Answer<CheckLaunchTokenRequest, CheckLaunchTokenResponse>;
-  buildStartAssessment?: Answer<BuildStartAssessmentRequest, BuildStartAssessmentResponse>;
-  validateNotices?: Answer<ValidateNoticesRequest, ValidateNoticesResponse>;
-  getServiceToken?: Answer<GetServiceTokenRequest, GetServiceTokenResponse>;
-  postScore?: Answer<PostScoreRequest, PostScoreResponse>;
-  getToolKeySet?: Answer<object, GetToolKeySetResponse>;
-  listMembers?: (call: ServerWritableStream<ListMembersRequest, ListMembersResponse>) => void | Promise<void>;
+type Streamed<Request, Response> = (call: ServerWritableStream<Request, Response>) => void | Promise<void>;
+
+type Scripted<M> = M extends {
+  readonly requestDeserialize: (bytes: Buffer) => infer Request;
+  readonly responseDeserialize: (bytes: Buffer) => infer Response;
+  readonly responseStream: infer Streams;
 }
+  ? Streams extends true
+    ? Streamed<Request, Response>
+    : Answer<Request, Response>
+  : never;
+
+type Services = typeof EventServiceService &
+  typeof GradeServiceService &
+  typeof KeyServiceService &
+  typeof LaunchServiceService &
+  typeof RosterServiceService &
+  typeof TokenServiceService;
+
+/** Script has an answer for each RPC that a test calls. Throw a Refusal for an error status. */
+export type Script = { [Name in keyof Services]?: Scripted<Services[Name]> };
 
 /** Refusal is an error status with the details that a sidecar sends. */
 export class Refusal extends Error {
@@ -195,6 +181,7 @@ export async function startScriptedSidecar(
 }
 
 const services: ServiceDefinition[] = [
+  EventServiceService,
   GradeServiceService,
   KeyServiceService,
   LaunchServiceService,

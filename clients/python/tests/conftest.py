@@ -10,6 +10,8 @@ from scripted_sidecar import ScriptedSidecar
 
 from ltisidecar import Sidecar
 
+pytest_plugins = ["ltisidecar.testing.pytest"]
+
 
 @pytest.fixture
 def socket_directory() -> Iterator[Path]:

@@ -40,7 +40,13 @@ _STATUS: dict[type[SidecarError], int] = {
 
 # A refusal of these kinds passes: the platform shall send the notice again.
 _PASSING = frozenset(
-    {Reason.JWKS_UNREACHABLE, Reason.STORE_UNAVAILABLE, Reason.OVERLOADED, Reason.STORE_CLOCK_SKEW, Reason.STORE_FULL}
+    {
+        Reason.JWKS_UNREACHABLE,
+        Reason.OVERLOADED,
+        Reason.STORE_CLOCK_SKEW,
+        Reason.STORE_FULL,
+        Reason.STORE_UNAVAILABLE,
+    }
 )
 
 

@@ -135,6 +135,7 @@ interface Cookie {
  */
 export class Browser {
   jar: Cookie[] = [];
+  readonly #platformUrl: string;
   readonly #platform: string;
   readonly #ca: Buffer;
   readonly #options: BrowserOptions;
@@ -142,6 +143,7 @@ export class Browser {
   readonly #storage = new Map<string, string>();
 
   constructor(platformUrl: string, ca: Buffer, options: BrowserOptions = {}) {
+    this.#platformUrl = platformUrl;
     this.#platform = origin(platformUrl);
     this.#ca = ca;
     this.#options = options;
@@ -195,11 +197,16 @@ export class Browser {
     return this.#complete(sent, site);
   }
 
-  /** click is the click on the tool's link in the course. */
-  click(platformUrl: string, user: string, storage = false): Sent {
+  /** launch clicks on the tool in the course, and goes where that leads. */
+  launch(user = "student"): Promise<Page> {
+    return this.run(this.click(user), "none");
+  }
+
+  /** click is the click on the tool's link in the course. With `storage` the platform offers its own. */
+  click(user = "student", storage = false): Sent {
     const choices = { tool: "quiz", user, view: this.#options.window ? "window" : "iframe" };
     const query = new URLSearchParams(storage ? choices : { ...choices, storage: "off" });
-    return get(`${platformUrl}/course/launch?${query.toString()}`);
+    return get(`${this.#platformUrl}/course/launch?${query.toString()}`);
   }
 
   /** reload sends what led to this page once more. */
