@@ -29,7 +29,18 @@ from ltisidecar.v1 import (
     token_service_pb2_grpc,
 )
 
-Script = Callable[[Any, grpc.ServicerContext], Any]
+Script = Callable[[Any, Any], Any]
+
+
+FILES: dict[Any, Callable[[Any, grpc.Server], None]] = {
+    event_service_pb2: event_service_pb2_grpc.add_EventServiceServicer_to_server,
+    grade_service_pb2: grade_service_pb2_grpc.add_GradeServiceServicer_to_server,
+    key_service_pb2: key_service_pb2_grpc.add_KeyServiceServicer_to_server,
+    launch_service_pb2: launch_service_pb2_grpc.add_LaunchServiceServicer_to_server,
+    roster_service_pb2: roster_service_pb2_grpc.add_RosterServiceServicer_to_server,
+    token_service_pb2: token_service_pb2_grpc.add_TokenServiceServicer_to_server,
+}
+"""Every service of the API."""
 
 
 class ScriptedSidecar:
@@ -45,14 +56,7 @@ class ScriptedSidecar:
 
     def start(self) -> None:
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-        for file, add in (
-            (event_service_pb2, event_service_pb2_grpc.add_EventServiceServicer_to_server),
-            (grade_service_pb2, grade_service_pb2_grpc.add_GradeServiceServicer_to_server),
-            (key_service_pb2, key_service_pb2_grpc.add_KeyServiceServicer_to_server),
-            (launch_service_pb2, launch_service_pb2_grpc.add_LaunchServiceServicer_to_server),
-            (roster_service_pb2, roster_service_pb2_grpc.add_RosterServiceServicer_to_server),
-            (token_service_pb2, token_service_pb2_grpc.add_TokenServiceServicer_to_server),
-        ):
+        for file, add in FILES.items():
             (service,) = file.DESCRIPTOR.services_by_name.values()
             servicer: Any = type(service.name, (), {})()
             for method in service.methods:
