@@ -63,10 +63,15 @@ def timestamp(time: datetime) -> Timestamp:
     return message
 
 
-def fill(message: Any) -> Any:
-    """Sets every field of a message to something of its own."""
+def fill(message: Any, *, skip_oneof: bool = False, **values: Any) -> Any:
+    """Sets every field of a message to something of its own, or to a value given; not those of a oneof where that is
+    said."""
     for number, field in enumerate(message.DESCRIPTOR.fields, start=1):
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        if field.name in values:
+            setattr(message, field.name, values[field.name])
+        elif skip_oneof and field.containing_oneof is not None:
+            continue
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             getattr(message, field.name)["key"] = f"{field.name} value"
         elif field.message_type is not None and field.message_type.name == "Timestamp":
             getattr(message, field.name).CopyFrom(timestamp(NOON))
@@ -82,6 +87,8 @@ def fill(message: Any) -> Any:
             setattr(message, field.name, True)
         elif field.cpp_type == field.CPPTYPE_DOUBLE:
             setattr(message, field.name, number + 0.5)
+        elif field.cpp_type == field.CPPTYPE_INT32:
+            setattr(message, field.name, number)
         elif field.cpp_type == field.CPPTYPE_INT64:
             setattr(message, field.name, number + 2**40)
         else:

@@ -184,6 +184,8 @@ def line_item_message(item: LineItem) -> line_item_pb2.LineItem:
 
 
 def content_item_message(item: ContentItem) -> content_item_pb2.ContentItem:
+    if not isinstance(item, ContentItem):
+        raise TypeError(f"not a content item: {type(item).__name__}")
     message = content_item_pb2.ContentItem(
         title=item.title,
         text=item.text,
@@ -224,8 +226,6 @@ def content_item_message(item: ContentItem) -> content_item_pb2.ContentItem:
             message.asset_processor.CopyFrom(processor)
         case OtherItem():
             message.other.CopyFrom(pb.OtherItem(type=item.type, members_json=json_text(item.members)))
-        case _:
-            raise TypeError(f"not a content item: {type(item).__name__}")
     return message
 
 

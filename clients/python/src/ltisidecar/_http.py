@@ -155,8 +155,19 @@ class HttpStream:
         self._response = response
         self._method = method
         self._idle_timeout = idle_timeout
+        self._receiving = False
+        self._cancelled = False
 
     def receive(self) -> Any:
+        self._receiving = True
+        try:
+            return self._next()
+        finally:
+            self._receiving = False
+            if self._cancelled:
+                self._connection.close()
+
+    def _next(self) -> Any:
         try:
             flags, length = _FRAME.unpack(self._read(_FRAME.size))
             if length > _MAX_ANSWER:
@@ -178,10 +189,12 @@ class HttpStream:
 
     def cancel(self) -> None:
         """Ends the call, also under a thread that waits for its next message."""
+        self._cancelled = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
+        if not self._receiving:  # else receive closes it
+            self._connection.close()
 
     def _read(self, size: int) -> bytes:
         read = bytearray()
