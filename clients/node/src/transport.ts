@@ -79,10 +79,7 @@ function isLoopback(hostAndPort: string): boolean {
 
 /** nothingCame is the error of a call whose answer, or whose next message, did not come in time. */
 export function nothingCame(timeoutMs: number): LtiSidecarError {
-  return sidecarError(`no message from the sidecar for ${timeoutMs} ms`, "DEADLINE_EXCEEDED", {
-    reason: "DEADLINE_EXCEEDED",
-    metadata: {},
-  });
+  return sidecarError(`no message from the sidecar for ${timeoutMs} ms`, "DEADLINE_EXCEEDED");
 }
 
 /** closedError is for calls after close. */
