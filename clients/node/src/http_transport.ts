@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { once } from "node:events";
-import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import { Pool, type Dispatcher } from "undici";
 import { LtiSidecarError, sidecarError, type StatusCode } from "./error.js";
 import { decodeDetails, type StatusDetails } from "./status.js";
 import { closedError, nothingCame, type CallOptions, type Method, type Transport } from "./transport.js";
@@ -9,10 +8,22 @@ import { closedError, nothingCame, type CallOptions, type Method, type Transport
 /** The largest answer that is read, in bytes; the sidecar sends far less. */
 const maxAnswerBytes = 64 << 20;
 
+/** Calls above this many at once wait for a connection. */
+const maxConnections = 128;
+
+/** How long an idle connection is kept, in milliseconds. */
+const keepAliveMs = 60_000;
+
 /** How long a call that waits for the sidecar waits between two attempts to connect, in milliseconds. */
 const reconnectMs = 50;
 
 const endOfStream = 0x02;
+
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
 
 /**
  * HttpTransport is the Connect protocol with protobuf bodies, over kept HTTP/1.1 connections of which each serves one
@@ -20,19 +31,24 @@ const endOfStream = 0x02;
  */
 export class HttpTransport implements Transport {
   readonly address: string;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64, scheduling: "lifo" });
-  readonly #target: { socketPath: string } | { host: string; port: string };
+  readonly #pool: Pool;
   #closed = false;
 
   /** The address is one that isHttp has seen. */
   constructor(address: string) {
     this.address = address;
     const rest = address.slice(address.indexOf("://") + 3);
-    if (rest.startsWith("/")) this.#target = { socketPath: rest };
-    else {
-      const { hostname, port } = new URL(address);
-      this.#target = { host: hostname.replace(/^\[|\]$/g, ""), port: port || "80" };
-    }
+    const socketPath = rest.startsWith("/") ? rest : undefined;
+    this.#pool = new Pool(socketPath ? "http://localhost" : address, {
+      ...(socketPath ? { socketPath } : {}),
+      connections: maxConnections,
+      pipelining: 1,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+      // Each call has its own time.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
   }
 
   async unary<Request, Response>(
@@ -42,19 +58,24 @@ export class HttpTransport implements Transport {
     defaultTimeoutMs: number,
   ): Promise<Response> {
     const { signal, timeoutMs = defaultTimeoutMs } = options;
-    const headers = { "Content-Type": "application/proto", "Connect-Timeout-Ms": String(Math.max(1, Math.floor(timeoutMs))) };
-    const exchange = new Exchange(signal);
-    exchange.expireAfter(timeoutMs);
+    signal?.throwIfAborted();
+    if (this.#closed) throw closedError();
+    const timeout = String(Math.max(1, Math.floor(timeoutMs)));
+    const sent: Dispatcher.DispatchOptions = {
+      path: method.path,
+      method: "POST",
+      headers: ["content-type", "application/proto", "connect-protocol-version", "1", "connect-timeout-ms", timeout],
+      body: method.requestSerialize(request),
+    };
+    const ending = new Ending(signal, timeoutMs);
     try {
-      const body = method.requestSerialize(request);
-      const response = await exchange.ask((done) => this.#request(method.path, headers, body, done), options);
-      const answer = await readAll(response);
-      if (response.statusCode !== 200) throw errorOf(response, answer);
-      return method.responseDeserialize(answer);
+      const answer = await connected(options, ending, () => exchange(this.#pool, sent, ending));
+      if (answer.status !== 200) throw errorOf(answer);
+      return method.responseDeserialize(answer.body);
     } catch (error) {
-      throw exchange.explain(error, timeoutMs);
+      throw ending.explain(error);
     } finally {
-      exchange.end();
+      ending.clear();
     }
   }
 
@@ -65,21 +86,29 @@ export class HttpTransport implements Transport {
     defaultTimeoutMs: number,
   ): AsyncGenerator<Response, void, undefined> {
     const { signal, timeoutMs = defaultTimeoutMs } = options;
-    const headers = { "Content-Type": "application/connect+proto" };
+    signal?.throwIfAborted();
+    if (this.#closed) throw closedError();
     const message = method.requestSerialize(request);
     const frame = Buffer.alloc(5 + message.length);
     frame.writeUInt32BE(message.length, 1);
     message.copy(frame, 5);
-    const exchange = new Exchange(signal);
+    const headers = { "content-type": "application/connect+proto", "connect-protocol-version": "1" };
+    const ending = new Ending(signal, timeoutMs);
+    const abort = new AbortController();
+    ending.onEnd = () => abort.abort();
+    const sent = { path: method.path, method: "POST" as const, headers, body: frame, signal: abort.signal };
     try {
-      exchange.expireAfter(timeoutMs);
-      const response = await exchange.ask((done) => this.#request(method.path, headers, frame, done), options);
-      if (response.statusCode !== 200) throw errorOf(response, await readAll(response));
-      const frames = framesOf(response);
+      const response = await connected(options, ending, () => this.#pool.request(sent));
+      if (response.statusCode !== 200) {
+        const body = Buffer.from(await response.body.arrayBuffer());
+        const contentType = String(response.headers["content-type"] ?? "");
+        throw errorOf({ status: response.statusCode, contentType, body });
+      }
+      const frames = framesOf(response.body);
       for (;;) {
-        exchange.expireAfter(timeoutMs);
+        ending.startTimer();
         const next = await frames.next();
-        exchange.expireAfter(Infinity);
+        ending.stopTimer();
         if (next.done) throw sidecarError("the sidecar broke the stream off", "UNAVAILABLE");
         const { flags, body } = next.value;
         if (flags & endOfStream) {
@@ -90,116 +119,120 @@ export class HttpTransport implements Transport {
         yield method.responseDeserialize(body);
       }
     } catch (error) {
-      throw exchange.explain(error, timeoutMs);
+      throw ending.explain(error);
     } finally {
-      exchange.end();
-      exchange.cancel();
+      ending.clear();
+      abort.abort();
     }
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#agent.maxFreeSockets = 0; // those in use end with their calls
-    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
-  }
-
-  #request(
-    path: string,
-    headers: Record<string, string>,
-    body: Buffer,
-    done: (response: IncomingMessage) => void,
-  ): ClientRequest {
-    if (this.#closed) throw closedError();
-    const outgoing = httpRequest(
-      {
-        ...this.#target,
-        path,
-        method: "POST",
-        agent: this.#agent,
-        headers: { ...headers, "Connect-Protocol-Version": "1", "Content-Length": body.length },
-      },
-      done,
-    );
-    outgoing.end(body);
-    return outgoing;
+    void this.#pool.close(); // after the calls under way
   }
 }
 
-/** Exchange is one request with what can end it early: its signal and its time. */
-class Exchange {
+/** Ending is what can end a call early: its signal and its time. */
+class Ending {
+  onEnd: () => void = () => undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => this.cancel();
-  #outgoing: ClientRequest | undefined;
+  readonly #timeoutMs: number;
+  readonly #abort = (): void => this.onEnd();
+  readonly #expire = (): void => {
+    this.#late = true;
+    this.onEnd();
+  };
   #timer: NodeJS.Timeout | undefined;
   #late = false;
 
-  constructor(signal: AbortSignal | undefined) {
-    signal?.throwIfAborted();
+  constructor(signal: AbortSignal | undefined, timeoutMs: number) {
     this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
     signal?.addEventListener("abort", this.#abort);
+    this.startTimer();
   }
 
-  /** ask sends the request, once, as soon as there is a connection for it. */
-  async ask(send: (done: (response: IncomingMessage) => void) => ClientRequest, options: CallOptions): Promise<IncomingMessage> {
-    for (;;) {
-      try {
-        return await new Promise<IncomingMessage>((resolve, reject) => {
-          this.#outgoing = send(resolve);
-          this.#outgoing.on("error", reject);
-        });
-      } catch (error) {
-        // No connection: nothing was sent.
-        const absent = ["ENOENT", "ECONNREFUSED"].includes((error as NodeJS.ErrnoException).code ?? "");
-        if (!absent || !options.waitForReady || this.#late || this.#signal?.aborted) throw error;
-        await delay(reconnectMs);
-        if (this.#late || this.#signal?.aborted) throw error;
-      }
-    }
+  get ended(): boolean {
+    return this.#late || this.#signal?.aborted === true;
   }
 
-  expireAfter(timeoutMs: number): void {
+  startTimer(): void {
     clearTimeout(this.#timer);
-    if (timeoutMs === Infinity) return;
-    this.#timer = setTimeout(() => {
-      this.#late = true;
-      this.cancel();
-    }, timeoutMs);
+    if (this.#timeoutMs < Infinity) this.#timer = setTimeout(this.#expire, this.#timeoutMs);
+  }
+
+  stopTimer(): void {
+    clearTimeout(this.#timer);
   }
 
   /** explain answers what to throw: the signal's reason, an error of ours, or that the sidecar is out of reach. */
-  explain(error: unknown, timeoutMs: number): unknown {
+  explain(error: unknown): unknown {
     if (this.#signal?.aborted) return this.#signal.reason;
-    if (this.#late) return nothingCame(timeoutMs);
-    if (error instanceof LtiSidecarError || !(error instanceof Error)) return error;
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code === undefined && syscall === undefined) return error;
+    if (this.#late) return nothingCame(this.#timeoutMs);
+    if (error instanceof LtiSidecarError || !(error instanceof Error) || !("code" in error)) return error;
     return sidecarError(`the sidecar is out of reach: ${error.message}`, "UNAVAILABLE", undefined, { cause: error });
   }
 
-  cancel(): void {
-    this.#outgoing?.destroy();
-  }
-
-  end(): void {
+  clear(): void {
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener("abort", this.#abort);
   }
 }
 
-async function readAll(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  response.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > maxAnswerBytes) response.destroy(sidecarError("the sidecar's answer is too large", "INTERNAL"));
-    else chunks.push(chunk);
+/** connected calls once there is a connection: until then nothing was sent, so that trying again is safe. */
+async function connected<T>(options: CallOptions, ending: Ending, call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const absent = ["ENOENT", "ECONNREFUSED"].includes((error as NodeJS.ErrnoException).code ?? "");
+      if (!absent || !options.waitForReady || ending.ended) throw error;
+      await delay(reconnectMs);
+      if (ending.ended) throw error;
+    }
+  }
+}
+
+/** exchange sends one request and reads the answer whole. */
+function exchange(pool: Pool, sent: Dispatcher.DispatchOptions, ending: Ending): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let status = 0;
+    let contentType = "";
+    let size = 0;
+    const chunks: Buffer[] = [];
+    const end = (why: Error): void => {
+      reject(why);
+      controller?.abort(why);
+    };
+    ending.onEnd = () => end(new Error("the call was ended"));
+    pool.dispatch(sent, {
+      onRequestStart(started) {
+        controller = started;
+        if (ending.ended) end(new Error("the call was ended"));
+      },
+      onResponseStart(_controller, code, headers) {
+        status = code;
+        contentType = String(headers["content-type"] ?? "");
+      },
+      onResponseData(_controller, chunk) {
+        size += chunk.length;
+        if (size > maxAnswerBytes) end(sidecarError("the sidecar's answer is too large", "INTERNAL"));
+        else chunks.push(chunk);
+      },
+      onResponseEnd() {
+        resolve({ status, contentType, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) });
+      },
+      onResponseError(_controller, error) {
+        reject(error);
+      },
+    });
   });
-  await once(response, "end");
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 /** framesOf yields the frames of a stream: a byte of flags, a length of four bytes, and a body. */
-async function* framesOf(response: IncomingMessage): AsyncGenerator<{ flags: number; body: Buffer }, void, undefined> {
+async function* framesOf(response: AsyncIterable<unknown>): AsyncGenerator<{ flags: number; body: Buffer }, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of response as AsyncIterable<Buffer>) {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -214,11 +247,10 @@ async function* framesOf(response: IncomingMessage): AsyncGenerator<{ flags: num
 }
 
 /** errorOf makes the error of an answer that is not 200. */
-function errorOf(response: IncomingMessage, body: Buffer): LtiSidecarError {
-  const status = response.statusCode ?? 0;
+function errorOf({ status, contentType, body }: Answer): LtiSidecarError {
   const codes: Record<number, StatusCode> = { 404: "UNIMPLEMENTED", 415: "UNIMPLEMENTED", 429: "UNAVAILABLE" };
   const fallback = codes[status] ?? ([502, 503, 504].includes(status) ? "UNAVAILABLE" : "UNKNOWN");
-  const error = /^application\/json\b/.test(response.headers["content-type"] ?? "") ? json(body) : {};
+  const error = contentType.startsWith("application/json") ? json(body) : {};
   if (Object.keys(error).length > 0) return fromJson(error, fallback);
   const doubt = "is this the sidecar's HTTP listener, and does it have this call?";
   return sidecarError(`HTTP status ${status}: ${doubt}`, fallback);
