@@ -131,6 +131,7 @@ var rooms = map[string]room{
 	"cmd/demo":          {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"cmd/platformsim":   {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
 	"attack":            {floor: 60, bans: []ban{{paths: []string{module}, why: "it is tests, and a word about them"}}},
+	"model":             {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
 	"scripts/mutants":   {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
 	"scripts/drillkeys": {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/size":      {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
