@@ -12,8 +12,8 @@ import (
 const (
 	MaxLaneLength    = 128       // bytes of Lane; a-z, 0-9, '_' and '-'
 	MaxGroupLength   = 270       // bytes of Group; printable ASCII without blanks and '/'
-	MaxOwnerLength   = 128       // bytes of Owner; any
-	MaxRequestLength = 128       // bytes of Request; any
+	MaxOwnerLength   = 128       // bytes of Owner; as Group
+	MaxRequestLength = 128       // bytes of Request; as Group
 	MaxPayloadSize   = 256 << 10 // bytes of Payload, and of Result
 	MaxLease         = 10 * time.Minute
 	MaxPage          = 1000 // entries of one Entries, and of one Prune
