@@ -35,11 +35,10 @@ const (
 
 // Report is what is known of the last failure, or of the delivery. It is kept with the entry.
 type Report struct {
-	Reason         lti.Reason `json:"reason,omitzero"`
-	Message        string     `json:"message,omitzero"`
-	PlatformStatus int        `json:"platform_status,omitzero"`
-	PlatformError  string     `json:"platform_error,omitzero"` // the platform's words, shortened, personal data hidden
-	ResultURI      string     `json:"result_uri,omitzero"`
+	Reason    lti.Reason        `json:"reason,omitzero"`
+	Message   string            `json:"message,omitzero"`
+	Metadata  map[string]string `json:"metadata,omitzero"` // as in lti.Error
+	ResultURI string            `json:"result_uri,omitzero"`
 }
 
 // Verdict says what an attempt came to.
