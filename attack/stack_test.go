@@ -247,7 +247,7 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}, Now: s.clock.now, Monotonic: s.clock.elapsed}))
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: filepath.Join(directory, "keys"), Create: true}))
 	roots := keys.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: roots}))
+	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: roots, Now: s.clock.now}))
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Now: s.clock.now, Logger: logger}))
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: records, Now: s.clock.now}))
 	s.validator = must(launch.New(launch.Config{

@@ -45,6 +45,7 @@ func TestMetrics(t *testing.T) {
 		`ltisidecar_refusals_total{reason="INTERNAL"} 1`,
 		`ltisidecar_refusals_total{reason="KID_UNKNOWN"} 0`,
 		`ltisidecar_call_duration_seconds_count{method="/s/M"} 4`,
+		`ltisidecar_platform_suspensions_total 1`,
 		`ltisidecar_platform_key_fetches_total{result="answered"} 1`,
 		`ltisidecar_platform_key_fetches_total{result="failed"} 2`,
 	} {

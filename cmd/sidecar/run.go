@@ -174,7 +174,10 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	}
 	ends.add("nonces", nonces.Close)
 
-	client, err := newOutbound(config)
+	client, err := newOutbound(config, func(host string, pause time.Duration) {
+		metrics.CountSuspension()
+		logger.Warn("a host keeps failing: nothing is sent to it for a while", "host", host, "pause", pause)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -228,8 +231,8 @@ func (f countedFetcher) Do(ctx context.Context, request outbound.Request) (*outb
 	return answer, err
 }
 
-func newOutbound(config *Config) (*outbound.Client, error) {
-	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev}
+func newOutbound(config *Config, suspended func(host string, pause time.Duration)) (*outbound.Client, error) {
+	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev, Suspended: suspended}
 	if config.CAPEM != nil {
 		roots, err := outbound.RootsWith(config.CAPEM)
 		if err != nil {
