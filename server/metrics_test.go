@@ -34,6 +34,7 @@ func TestMetrics(t *testing.T) {
 	m.call("/s/M", codes.ResourceExhausted, "", time.Millisecond)
 	m.call("/s/M", codes.Internal, lti.Reason("text from outside"), time.Millisecond)
 	m.CountKeyFetch(true)
+	m.CountSuspension()
 	m.CountKeyFetch(false)
 	m.CountKeyFetch(false)
 	_, text := get(t, handler, "/metrics")
