@@ -18,6 +18,8 @@ type Dialect struct {
 	ServiceHosts    []string // hosts of the maker: service tokens may go to any host below them
 	SharedClientID  bool     // one client id serves many customers, so foreign service origins wait for the operator
 
+	TokenAudience string // aud of client assertions where the registration names the dialect and no audience; empty: the token URI
+
 	LoginHintOnce bool // a login's hint is good once, so a login cannot be begun anew with it
 
 	ScoreGrain          time.Duration // the smallest step between two score timestamps of one user and line item
@@ -68,6 +70,7 @@ var dialects = []Dialect{
 	// Brightspace, Blackboard and Schoology do not publish what their services refuse: there the default's values stand.
 	{
 		Name:                "brightspace",
+		TokenAudience:       "https://api.brightspace.com/auth/token",
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},

@@ -51,7 +51,8 @@ type tokenPlatform struct {
 	forms  []url.Values
 	header http.Header // to answer with
 	status int
-	body   string // %d is the number of the request
+	body   string                                          // %d is the number of the request
+	decide func(form url.Values) (status int, body string) // nil: status and body
 	hold   chan struct{}
 }
 
@@ -71,6 +72,9 @@ func newTokenPlatform(t *testing.T) *tokenPlatform {
 			w.Header()[name] = values
 		}
 		status, body, hold := p.status, p.body, p.hold
+		if p.decide != nil {
+			status, body = p.decide(r.PostForm)
+		}
 		if strings.Contains(body, "%d") {
 			body = fmt.Sprintf(body, len(p.forms))
 		}
@@ -245,6 +249,40 @@ func TestRegistrationDecidesAudienceAndDeploymentClaim(t *testing.T) {
 	}
 }
 
+func TestDeploymentsHaveTokensOfTheirOwn(t *testing.T) {
+	for _, omit := range []bool{false, true} {
+		p := newTokenPlatform(t)
+		p.registration.OmitDeploymentClaim = omit
+		for i, deployment := range []string{"d1", "d2", "d1", "d2"} {
+			token, err := p.source.Token(t.Context(), p.registration, deployment, []string{scopeA, scopeB})
+			if want := fmt.Sprintf("t%d", i%2+1); err != nil || token.AccessToken.Reveal() != want {
+				t.Fatalf("token %q, %v, want %q", token.AccessToken.Reveal(), err, want)
+			}
+		}
+		for i, want := range []any{"d1", "d2"} {
+			if omit {
+				want = nil
+			}
+			if _, claims := p.claimsOf(i); claims[lti.ClaimDeploymentID] != want {
+				t.Errorf("deployment claim %v, want %v", claims[lti.ClaimDeploymentID], want)
+			}
+		}
+	}
+}
+
+func TestNamedDialectDecidesTheAudience(t *testing.T) {
+	p := newTokenPlatform(t)
+	p.registration.Dialect = "brightspace"
+	p.want("t1", 1)
+	p.registration.TokenAudience = "https://aud.example"
+	p.want("t2", 2)
+	_, first := p.claimsOf(0)
+	_, second := p.claimsOf(1)
+	if first["aud"] != "https://api.brightspace.com/auth/token" || second["aud"] != "https://aud.example" {
+		t.Errorf("audiences %v and %v", first["aud"], second["aud"])
+	}
+}
+
 func TestCache(t *testing.T) {
 	p := newTokenPlatform(t)
 	first := p.want("t1", 1)
@@ -282,6 +320,7 @@ func TestCacheKey(t *testing.T) {
 		"name": func(r *request) { r.registration.Name += "2" }, "issuer": func(r *request) { r.registration.Issuer += "2" },
 		"client": func(r *request) { r.registration.ClientID += "2" }, "token URI": func(r *request) { r.registration.TokenURI += "2" },
 		"audience": func(r *request) { r.registration.TokenAudience += "2" }, "deployment": func(r *request) { r.deploymentID += "2" },
+		"no deployment claim": func(r *request) { r.registration.OmitDeploymentClaim = true }, "union": func(r *request) { r.union = true },
 		"fewer scopes": func(r *request) { r.scopes = r.scopes[:1] }, "joined scopes": func(r *request) { r.scopes = []string{"xy"} },
 		"moved border": func(r *request) { r.deploymentID, r.scopes = "dx", []string{"y"} },
 	} {
