@@ -112,10 +112,20 @@ var rooms = map[string]room{
 		no("it declares the signer that it needs", "launch", "noncestore"),
 	}},
 
+	"pages": {floor: 35, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+
 	"ags": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 	"nrps": {floor: 40, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+	"groups": {floor: 40, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+	"events": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 

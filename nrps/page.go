@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 )
 
 // maxValueBytes is how long one member of a roster may be, with its message section.
@@ -31,17 +33,17 @@ func (r *reading) decode(body io.Reader) error {
 		return nil
 	}
 	if err != nil {
-		return r.broken(err)
+		return broken(err)
 	}
 	if first.Kind() != '{' {
-		return r.invalid("it is not a JSON object")
+		return pages.Defect("it is not a JSON object")
 	}
 	membersSeen := false
 	for decoder.PeekKind() != '}' {
 		limited.used = 0
 		name, err := decoder.ReadToken()
 		if err != nil {
-			return r.broken(err)
+			return broken(err)
 		}
 		switch name.String() {
 		case "members":
@@ -53,20 +55,20 @@ func (r *reading) decode(body io.Reader) error {
 			err = decoder.SkipValue()
 		}
 		if err != nil {
-			return r.broken(err)
+			return broken(err)
 		}
 	}
 	if _, err := decoder.ReadToken(); err != nil {
-		return r.broken(err)
+		return broken(err)
 	}
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		if err == nil {
-			return r.invalid("something follows the JSON object")
+			return pages.Defect("something follows the JSON object")
 		}
-		return r.broken(err)
+		return broken(err)
 	}
 	if !membersSeen {
-		return r.invalid("it has no list of members")
+		return pages.Defect("it has no list of members")
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		if err := decoder.SkipValue(); err != nil {
 			return err
 		}
-		return r.invalid("its members are not a list")
+		return pages.Defect("its members are not a list")
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -91,12 +93,13 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		if err != nil {
 			return err
 		}
-		if r.roster.received++; r.roster.received > r.client.config.MaxMembers {
-			return r.tooLarge(r.client.config.MaxMembers, "members")
+		if r.received == r.maxMembers {
+			return r.container.TooLarge(r.maxMembers, "members")
 		}
+		r.received++
 		member, defect := parseMember(value)
 		if defect != "" {
-			return r.invalid(fmt.Sprintf("member %d %s", r.roster.received, defect))
+			return pages.Defect(fmt.Sprintf("member %d %s", r.received, defect))
 		}
 		if err := r.roster.add(member); err != nil {
 			return &yieldError{err}
@@ -120,7 +123,7 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 		return nil
 	}
 	if err := json.Unmarshal(value, &members, lenient); err != nil {
-		return r.invalid("its context is malformed")
+		return pages.Defect("its context is malformed")
 	}
 	r.roster.context = lti.RosterContext{ID: string(members.ID), Label: string(members.Label), Title: string(members.Title)}
 	r.roster.contextKnown = true
@@ -128,23 +131,22 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 }
 
 // broken explains an error of reading a page.
-func (r *reading) broken(err error) error {
-	var explained *lti.Error
+func broken(err error) error {
 	var yielded *yieldError
+	var explained *lti.Error
+	var defect pages.Defect
 	var transport *outbound.Error
 	switch {
 	case errors.As(err, &yielded):
 		return yielded.error
-	case errors.As(err, &explained):
-		return explained
-	case errors.As(err, &transport):
-		return outbound.Explain(transport, r.registration.Name)
+	case errors.As(err, &explained), errors.As(err, &defect), errors.As(err, &transport):
+		return err
 	case errors.Is(err, errValueTooLong):
-		return r.invalid(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
+		return pages.Defect(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return r.invalid("it ends too early")
+		return pages.Defect("it ends too early")
 	}
-	return r.invalid("it is not JSON")
+	return pages.Defect("it is not JSON")
 }
 
 // yieldError carries what yield returned past the decoder.
@@ -187,6 +189,7 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 		PersonSourcedID   text           `json:"lis_person_sourcedid"`
 		LTI11LegacyUserID text           `json:"lti11_legacy_user_id"`
 		Message           jsontext.Value `json:"message"`
+		Groups            enrollments    `json:"group_enrollments"`
 	}
 	if err := json.Unmarshal(value, &members, lenient); err != nil {
 		return lti.Member{}, "is malformed"
@@ -205,6 +208,7 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 		Name: string(members.Name), GivenName: string(members.GivenName), FamilyName: string(members.FamilyName),
 		MiddleName: string(members.MiddleName), Email: string(members.Email), Picture: string(members.Picture),
 		PersonSourcedID: string(members.PersonSourcedID), LTI11LegacyUserID: string(members.LTI11LegacyUserID),
+		GroupIDs: members.Groups,
 	}
 	if kind := members.Message.Kind(); len(members.Message) > 0 && kind != 'n' {
 		member.MessageJSON = strings.ToValidUTF8(string(members.Message), "\ufffd")
@@ -273,6 +277,36 @@ func (r *roles) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	for _, name := range list {
 		if role := strings.TrimSpace(string(name)); role != "" {
 			*r = append(*r, lti.ExpandRole(role))
+		}
+	}
+	return nil
+}
+
+// enrollments is a list of the groups that a member is in, each an object with a group_id; anything else is none.
+type enrollments []string
+
+// UnmarshalJSONFrom reads any JSON value.
+func (e *enrollments) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	if err != nil || value.Kind() != '[' {
+		return err
+	}
+	var list []jsontext.Value
+	if err := json.Unmarshal(value, &list, lenient); err != nil {
+		return err
+	}
+	for _, element := range list {
+		var enrollment struct {
+			GroupID text `json:"group_id"`
+		}
+		if element.Kind() != '{' {
+			continue
+		}
+		if err := json.Unmarshal(element, &enrollment, lenient); err != nil {
+			return err
+		}
+		if id := string(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
+			*e = append(*e, id)
 		}
 	}
 	return nil
