@@ -255,6 +255,25 @@ func readOptional(c *claims, launch *Launch) {
 			ServiceVersions:       texts(m["service_versions"]),
 		}
 	}
+	if g := object(c.GroupsService); g != nil && textOr(g["context_groups_url"]) != "" {
+		launch.Groups = &lti.GroupEndpoint{
+			Registration:    launch.Registration,
+			DeploymentID:    launch.DeploymentID,
+			GroupsURI:       strings.TrimSpace(textOr(g["context_groups_url"])),
+			GroupSetsURI:    strings.TrimSpace(textOr(g["context_group_sets_url"])),
+			Scopes:          texts(g["scope"]),
+			ServiceVersions: texts(g["service_versions"]),
+		}
+	}
+	if e := object(c.CaliperService); e != nil && textOr(e["caliper_endpoint_url"]) != "" {
+		launch.Events = &lti.EventEndpoint{
+			Registration:       launch.Registration,
+			DeploymentID:       launch.DeploymentID,
+			URI:                strings.TrimSpace(textOr(e["caliper_endpoint_url"])),
+			Scopes:             texts(e["scopes"]), // unlike the scope of the other services
+			FederatedSessionID: textOr(e["caliper_federated_session_id"]),
+		}
+	}
 }
 
 // readCustom reads custom parameters. They should be texts; other values are given as JSON text, and counted.

@@ -20,6 +20,8 @@ const (
 	ClaimCustom             = claimPrefix + "custom"
 	ClaimGradeEndpoint      = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 	ClaimMemberships        = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+	ClaimGroups             = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+	ClaimCaliper            = "https://purl.imsglobal.org/spec/lti-ces/claim/caliper-endpoint-service"
 )
 
 // Claim names of the further messages: Deep Linking 2.0, Submission Review 1.0, Asset Processor 1.0, Platform
@@ -63,12 +65,16 @@ const Version = "1.3.0"
 const (
 	ScopeScore       = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 	ScopeMemberships = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+	ScopeGroups      = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
+	ScopeSendEvents  = "https://purl.imsglobal.org/spec/lti-ces/v1p0/scope/send"
 )
 
 // Media types of the services.
 const (
 	MediaTypeScore       = "application/vnd.ims.lis.v1.score+json"
 	MediaTypeMemberships = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+	MediaTypeGroups      = "application/vnd.ims.lti-gs.v1.contextgroupcontainer+json"
+	MediaTypeGroupSets   = "application/vnd.ims.lti-gs.v1.contextgroupsetcontainer+json"
 )
 
 // MessageType is the kind of an LTI message, as it stands in the message_type claim (section 5.3.1).

@@ -20,14 +20,11 @@ import (
 // maxValueBytes is how long one member of a roster may be, with its message section.
 const maxValueBytes = 1 << 20
 
-// lenient is how platforms write: what they repeat or encode badly does not cost the roster.
-var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-
 // decode reads one page as it arrives and adds its members to the roster. An empty body is an empty page, as Sakai
 // writes one.
 func (r *reading) decode(body io.Reader) error {
 	limited := &valueLimit{reader: body}
-	decoder := jsontext.NewDecoder(limited, lenient)
+	decoder := jsontext.NewDecoder(limited, pages.Lenient)
 	first, err := decoder.ReadToken()
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
@@ -115,14 +112,14 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 		return err
 	}
 	var members struct {
-		ID    text `json:"id"`
-		Label text `json:"label"`
-		Title text `json:"title"`
+		ID    pages.Text `json:"id"`
+		Label pages.Text `json:"label"`
+		Title pages.Text `json:"title"`
 	}
 	if r.roster.contextKnown || value.Kind() != '{' {
 		return nil
 	}
-	if err := json.Unmarshal(value, &members, lenient); err != nil {
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
 		return pages.Defect("its context is malformed")
 	}
 	r.roster.context = lti.RosterContext{ID: string(members.ID), Label: string(members.Label), Title: string(members.Title)}
@@ -178,33 +175,28 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 	}
 	var members struct {
 		UserID            jsontext.Value `json:"user_id"`
-		Status            text           `json:"status"`
+		Status            pages.Text           `json:"status"`
 		Roles             roles          `json:"roles"`
-		Name              text           `json:"name"`
-		GivenName         text           `json:"given_name"`
-		FamilyName        text           `json:"family_name"`
-		MiddleName        text           `json:"middle_name"`
-		Email             text           `json:"email"`
-		Picture           text           `json:"picture"`
-		PersonSourcedID   text           `json:"lis_person_sourcedid"`
-		LTI11LegacyUserID text           `json:"lti11_legacy_user_id"`
+		Name              pages.Text           `json:"name"`
+		GivenName         pages.Text           `json:"given_name"`
+		FamilyName        pages.Text           `json:"family_name"`
+		MiddleName        pages.Text           `json:"middle_name"`
+		Email             pages.Text           `json:"email"`
+		Picture           pages.Text           `json:"picture"`
+		PersonSourcedID   pages.Text           `json:"lis_person_sourcedid"`
+		LTI11LegacyUserID pages.Text           `json:"lti11_legacy_user_id"`
 		Message           jsontext.Value `json:"message"`
 		Groups            enrollments    `json:"group_enrollments"`
 	}
-	if err := json.Unmarshal(value, &members, lenient); err != nil {
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
 		return lti.Member{}, "is malformed"
 	}
-	var id text
-	if len(members.UserID) > 0 {
-		if err := json.Unmarshal(members.UserID, &id, lenient); err != nil {
-			return lti.Member{}, "has a malformed user_id"
-		}
-	}
-	if id == "" || members.UserID.Kind() == '0' && strings.ContainsAny(string(id), ".eE") {
+	id := pages.ID(members.UserID)
+	if id == "" {
 		return lti.Member{}, "has no user_id"
 	}
 	member = lti.Member{
-		UserID: string(id), Status: statusOf(string(members.Status)), Roles: members.Roles,
+		UserID: id, Status: statusOf(string(members.Status)), Roles: members.Roles,
 		Name: string(members.Name), GivenName: string(members.GivenName), FamilyName: string(members.FamilyName),
 		MiddleName: string(members.MiddleName), Email: string(members.Email), Picture: string(members.Picture),
 		PersonSourcedID: string(members.PersonSourcedID), LTI11LegacyUserID: string(members.LTI11LegacyUserID),
@@ -228,28 +220,6 @@ func statusOf(text string) string {
 	return lti.StatusInactive
 }
 
-// text is a JSON string, a number as it is written, and "" for anything else.
-type text string
-
-// UnmarshalJSONFrom reads any JSON value.
-func (t *text) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	value, err := decoder.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch value.Kind() {
-	case '"':
-		unquoted, err := jsontext.AppendUnquote(nil, value)
-		*t = text(strings.ToValidUTF8(string(unquoted), "\ufffd"))
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
-		}
-	case '0':
-		*t = text(value)
-	}
-	return nil
-}
-
 // roles is a list of role names, or one text with commas between them; anything else is no role.
 type roles []string
 
@@ -259,19 +229,19 @@ func (r *roles) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	var list []text
+	var list []pages.Text
 	switch value.Kind() {
 	case '[':
-		if err := json.Unmarshal(value, &list, lenient); err != nil {
+		if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
 			return err
 		}
 	case '"':
-		var one text
-		if err := json.Unmarshal(value, &one, lenient); err != nil {
+		var one pages.Text
+		if err := json.Unmarshal(value, &one, pages.Lenient); err != nil {
 			return err
 		}
 		for _, name := range strings.Split(string(one), ",") {
-			list = append(list, text(name))
+			list = append(list, pages.Text(name))
 		}
 	}
 	for _, name := range list {
@@ -292,20 +262,20 @@ func (e *enrollments) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return err
 	}
 	var list []jsontext.Value
-	if err := json.Unmarshal(value, &list, lenient); err != nil {
+	if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
 		return err
 	}
 	for _, element := range list {
 		var enrollment struct {
-			GroupID text `json:"group_id"`
+			GroupID jsontext.Value `json:"group_id"`
 		}
 		if element.Kind() != '{' {
 			continue
 		}
-		if err := json.Unmarshal(element, &enrollment, lenient); err != nil {
+		if err := json.Unmarshal(element, &enrollment, pages.Lenient); err != nil {
 			return err
 		}
-		if id := string(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
+		if id := pages.ID(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
 			*e = append(*e, id)
 		}
 	}

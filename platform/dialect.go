@@ -29,6 +29,7 @@ type Dialect struct {
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
 	CommentRequired     bool          // a score without a comment is refused, an empty one is taken
+	GroupPagesBroken    bool          // the next links of groups lead nowhere, so no pages are asked for
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
 	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
@@ -86,6 +87,7 @@ var dialects = []Dialect{
 	{
 		Name:                "sakai",
 		ProductFamilies:     []string{"sakailms.org"},
+		GroupPagesBroken:    true,
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
