@@ -258,9 +258,10 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
 	api := must(server.New(server.Config{
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
-		Rosters:  must(nrps.New(nrps.Config{Pages: reader})),
-		ToolKeys: toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
+		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens)), Pages: reader, Allowed: learned.CheckOrigin})),
+		Rosters:   must(nrps.New(nrps.Config{Pages: reader})),
+		ToolKeys:  toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)

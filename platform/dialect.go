@@ -29,8 +29,13 @@ type Dialect struct {
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
 	CommentRequired     bool          // a score without a comment is refused, an empty one is taken
+	ResourceLinkFilter  string        // parameter that filters line items by resource link; empty: resource_link_id
+	LineItemIDRefused   bool          // a changed line item must not repeat its id
+	ResultLimitBroken   bool          // results cannot be asked for with a limit
 	GroupPagesBroken    bool          // the next links of groups lead nowhere, so no pages are asked for
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
+
+	LineItemSetting string // one sentence: what to switch on where line items and results cannot be read or managed
 
 	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
 	RosterSetting string // one sentence: what to switch on where the roster cannot be read; empty: not known
@@ -65,6 +70,7 @@ var dialects = []Dialect{
 		OutdatedScoreStatus: []int{409},
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
+		ResultLimitBroken:   true,
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
 	},
@@ -79,6 +85,7 @@ var dialects = []Dialect{
 	},
 	{
 		Name:                "blackboard",
+		LineItemIDRefused:   true,
 		SharedClientID:      true,
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
@@ -87,6 +94,7 @@ var dialects = []Dialect{
 	{
 		Name:                "sakai",
 		ProductFamilies:     []string{"sakailms.org"},
+		ResourceLinkFilter:  "lti_link_id",
 		GroupPagesBroken:    true,
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},

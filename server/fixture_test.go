@@ -173,14 +173,15 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		check(t, errors.Join(nonces.Close(), store.Close()))
 	})
 	config := server.Config{
-		Registry: registry,
-		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
-		Learned:  learned,
-		Tokens:   tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-		Rosters:  must(nrps.New(nrps.Config{Pages: reader}))(t),
-		ToolKeys: toolKeys,
-		Logger:   logger,
+		Registry:  registry,
+		Launches:  must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
+		Learned:   learned,
+		Tokens:    tokens,
+		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
+		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
+		ToolKeys:  toolKeys,
+		Logger:    logger,
 	}
 	if s.wrap != nil {
 		s.wrap(&config)

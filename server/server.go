@@ -42,16 +42,17 @@ type ToolKeys interface {
 
 // Config configures a Server. All fields are required but Metrics and Now.
 type Config struct {
-	Registry *platform.Registry
-	Launches *launch.Validator
-	Learned  *platform.Learned
-	Tokens   ServiceTokens
-	Grades   Grades
-	Rosters  Rosters
-	ToolKeys ToolKeys
-	Logger   *slog.Logger
-	Metrics  *Metrics         // nil: nothing is counted
-	Now      func() time.Time // nil: time.Now
+	Registry  *platform.Registry
+	Launches  *launch.Validator
+	Learned   *platform.Learned
+	Tokens    ServiceTokens
+	Grades    Grades
+	LineItems LineItems
+	Rosters   Rosters
+	ToolKeys  ToolKeys
+	Logger    *slog.Logger
+	Metrics   *Metrics         // nil: nothing is counted
+	Now       func() time.Time // nil: time.Now
 }
 
 // Server is the API. It may be used by many goroutines.
@@ -62,7 +63,7 @@ type Server struct {
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
-	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.Rosters == nil || config.ToolKeys == nil || config.Logger == nil {
+	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.LineItems == nil || config.Rosters == nil || config.ToolKeys == nil || config.Logger == nil {
 		return nil, errors.New("server: a part is missing")
 	}
 	if config.Now == nil {

@@ -211,7 +211,15 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
-	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	shared, err := servicetoken.NewShared(tokens)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	lineItems, err := ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: shared, Pages: reader, Allowed: learned.CheckOrigin})
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +228,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, LineItems: lineItems, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
