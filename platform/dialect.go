@@ -35,10 +35,9 @@ type Dialect struct {
 	GroupPagesBroken    bool          // the next links of groups lead nowhere, so no pages are asked for
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
-	LineItemSetting string // one sentence: what to switch on where line items and results cannot be read or managed
-
-	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
-	RosterSetting string // one sentence: what to switch on where the roster cannot be read; empty: not known
+	LineItemSetting string // one sentence: what to switch on where line items and results cannot be read or managed; empty: not known
+	GradesSetting   string // one sentence: what to switch on where scores cannot be posted; empty: not known
+	RosterSetting   string // one sentence: what to switch on where the roster cannot be read; empty: not known
 }
 
 // dialects is the table. The first row is the specification's own behaviour and the default; it takes 403 for an
@@ -59,6 +58,7 @@ var dialects = []Dialect{
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "before last updated",
 		ThrottledStatus:     []int{403},
+		LineItemSetting:     "In Canvas, switch on the scopes of the developer key for line items and results, and open the tool from a course.",
 		GradesSetting:       "In Canvas, switch on the score scope of the developer key, and open the tool from an assignment that has it as its submission type.",
 		RosterSetting:       "In Canvas, switch on the developer key's scope to retrieve user data of the context.",
 	},
@@ -71,6 +71,7 @@ var dialects = []Dialect{
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
 		ResultLimitBroken:   true,
+		LineItemSetting:     "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use it for grade sync and column management.",
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
 	},
@@ -81,7 +82,9 @@ var dialects = []Dialect{
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
-		GradesSetting:       "In Brightspace, a link has no line item of its own until one is made for it.",
+		LineItemSetting:     "In Brightspace, switch on the extension \"Assignment and Grade Services\" of the tool's registration and of its deployment.",
+		GradesSetting:       "In Brightspace, switch on the extension \"Assignment and Grade Services\" of the registration and of the deployment; a link has no line item of its own until one is made for it.",
+		RosterSetting:       "In Brightspace, switch on the extension \"Names and Role Provisioning Services\" of the registration and of the deployment.",
 	},
 	{
 		Name:                "blackboard",
@@ -90,6 +93,9 @@ var dialects = []Dialect{
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
+		LineItemSetting:     "In Blackboard, set \"Allow grade service access\" to Yes for the tool under LTI Tool Providers, and open it from a course.",
+		GradesSetting:       "In Blackboard, set \"Allow grade service access\" to Yes for the tool under LTI Tool Providers, and let the link be graded.",
+		RosterSetting:       "In Blackboard, set \"Allow Membership Service Access\" to Yes for the tool under LTI Tool Providers.",
 	},
 	{
 		Name:                "sakai",
@@ -99,6 +105,9 @@ var dialects = []Dialect{
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
+		LineItemSetting:     "In Sakai, check \"Allow External Tool to return grades\" for the tool, and place it in the site.",
+		GradesSetting:       "In Sakai, check \"Allow External Tool to return grades\" for the tool, and give the link a column of the grade book.",
+		RosterSetting:       "In Sakai, check \"Provide Roster to External Tool\" for the tool, and place it in the site.",
 	},
 	{
 		Name:                "openedx",
@@ -106,6 +115,9 @@ var dialects = []Dialect{
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "already exists for the provided timestamp",
+		LineItemSetting:     "In Studio of Open edX, set \"LTI Assignment and Grades Service\" of the component to let tools manage and submit grades (programmatic).",
+		GradesSetting:       "In Studio of Open edX, set \"LTI Assignment and Grades Service\" of the component to anything but Disabled, and make the component graded.",
+		RosterSetting:       "In Studio of Open edX, set \"Enable LTI NRPS\" of the component to True.",
 	},
 	{
 		Name:                "schoology",
@@ -114,6 +126,9 @@ var dialects = []Dialect{
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
 		CommentRequired:     true,
+		LineItemSetting:     "In Schoology, open the tool from a course, not from the app menu.",
+		GradesSetting:       "In Schoology, open the tool from a graded item of a course, not from the app menu.",
+		RosterSetting:       "In Schoology, open the tool from a course, not from the app menu.",
 	},
 }
 
