@@ -71,7 +71,8 @@ func (c *LineItemClient) EnsureLineItem(ctx context.Context, registration *platf
 	return ensured, nil
 }
 
-// recall reads a line item that was found before. Where it is gone, or fits no longer, the Ensured is empty.
+// recall reads a line item that was found before. Where it is gone, fits no longer, or was given a URI that the token may
+// not be sent to, the Ensured is empty.
 func (c *LineItemClient) recall(ctx context.Context, site *site, key string, filter Filter) (Ensured, error) {
 	uri, known := c.found.Get(key)
 	if !known {
@@ -79,7 +80,8 @@ func (c *LineItemClient) recall(ctx context.Context, site *site, key string, fil
 	}
 	_, item, err := c.get(ctx, site, uri)
 	switch {
-	case lti.ReasonOf(err) == lti.ReasonLineItemNotFound, err == nil && !filter.matches(&item):
+	case lti.ReasonOf(err) == lti.ReasonLineItemNotFound, lti.ReasonOf(err) == lti.ReasonServiceOriginPending,
+		lti.ReasonOf(err) == lti.ReasonRequestInvalid, err == nil && !filter.matches(&item):
 		c.found.Remove(key)
 		return Ensured{}, nil
 	case err != nil:

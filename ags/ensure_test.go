@@ -137,6 +137,22 @@ func TestEnsureReadsAgainWhatItFoundBefore(t *testing.T) {
 	c.wantEnsured(quiz(), "/items/3", false)
 }
 
+// A platform that gives an item a URI elsewhere does not get the token sent there, and does not block the item either.
+func TestEnsureSendsNothingToAForeignID(t *testing.T) {
+	c := newColumns(t)
+	c.wantEnsured(quiz(), "/items/1", true)
+	c.items["/items/1"]["id"] = "https://evil.example/items/1"
+	c.client.found.Purge()
+	for range 2 {
+		ensured, err := c.ensure(quiz())
+		if err != nil || ensured.Created || ensured.Item.URI != "https://evil.example/items/1" {
+			t.Errorf("%+v, %v", ensured, err)
+		}
+	}
+	_, err := c.client.GetLineItem(t.Context(), c.registration, c.endpoint, "https://evil.example/items/1")
+	c.wantReason(err, lti.ReasonServiceOriginPending)
+}
+
 func TestEnsureDoesNotChoose(t *testing.T) {
 	c := newColumns(t)
 	c.endpoint.LineItemsURI = c.url + "/items"
