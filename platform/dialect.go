@@ -30,6 +30,10 @@ type Dialect struct {
 	GroupPagesBroken    bool          // the next links of groups lead nowhere, so no pages are asked for
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
+	AnswerSubject   bool // messages of the tool need sub, which is the client id
+	LinkURIRequired bool // a resource link without a URI of its own becomes an invalid one
+	CustomByLine    bool // custom parameters are kept as lines of name=value, so they must not hold line breaks
+
 	GradesSetting string // one sentence: what to switch on where scores cannot be posted; empty: not known
 	RosterSetting string // one sentence: what to switch on where the roster cannot be read; empty: not known
 }
@@ -63,6 +67,7 @@ var dialects = []Dialect{
 		OutdatedScoreStatus: []int{409},
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
+		CustomByLine:        true,
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
 	},
@@ -77,6 +82,8 @@ var dialects = []Dialect{
 	{
 		Name:                "blackboard",
 		SharedClientID:      true,
+		AnswerSubject:       true,
+		LinkURIRequired:     true,
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
@@ -114,6 +121,14 @@ func DialectNamed(name string) Dialect {
 		}
 	}
 	return dialects[0]
+}
+
+// DialectOf returns the dialect of a registration: its own, or else that of a product_family_code, which may be empty.
+func DialectOf(r *Registration, productFamily string) Dialect {
+	if r.Dialect != "" {
+		return DialectNamed(r.Dialect)
+	}
+	return DialectNamed(productFamily)
 }
 
 // DialectNames returns the names that a registration can give.
