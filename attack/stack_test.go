@@ -44,7 +44,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/pages"
+	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
@@ -255,7 +255,7 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 		Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Now: s.clock.now,
 	}))
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))
-	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
+	reader := must(service.NewReader(service.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
 	api := must(server.New(server.Config{
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
 		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),

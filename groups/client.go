@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/ltisidecar/ltisidecar/lti"
-	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
+	"github.com/ltisidecar/ltisidecar/service"
 )
 
 // Limits of what is asked for and read.
@@ -25,10 +25,10 @@ const (
 	maxBytes     = 3 << 20 // of all texts of one answer, which must fit into one message
 )
 
-// Pages reads containers of platforms. A *pages.Reader is one.
+// Pages reads containers of platforms. A *service.Reader is one.
 type Pages interface {
 	Dialect(ctx context.Context, registration *platform.Registration, deploymentID string) (platform.Dialect, error)
-	Read(ctx context.Context, container pages.Container, decode func(page io.Reader) error) (pages.Result, error)
+	Read(ctx context.Context, container service.Container, decode func(page io.Reader) error) (service.Result, error)
 }
 
 // Config configures a Client.
@@ -60,11 +60,11 @@ type Options struct {
 }
 
 // Groups returns the groups of a context, each once. The error is a *lti.Error: REQUEST_INVALID, SERVICE_NOT_OFFERED, or
-// what pages.Reader.Read says.
+// what service.Reader.Read says.
 func (c *Client) Groups(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options Options) ([]lti.Group, error) {
 	var found []lti.Group
 	err := c.read(ctx, registration, &endpoint, options, kind{
-		name: "list of groups", member: "groups", element: "group", field: "endpoint.groups_uri", uri: endpoint.GroupsURI, mediaType: lti.MediaTypeGroups, byUser: true,
+		name: "list of groups", member: "groups", element: "group", field: "endpoint.context_groups_uri", uri: endpoint.GroupsURI, mediaType: lti.MediaTypeGroups, byUser: true,
 	}, func(e *element) {
 		found = append(found, lti.Group{ID: e.id, Name: string(e.Name), Tag: string(e.Tag), Hidden: bool(e.Hidden), SetIDs: e.setIDs()})
 	})
@@ -81,7 +81,7 @@ func (c *Client) Sets(ctx context.Context, registration *platform.Registration, 
 	}
 	var found []lti.GroupSet
 	err := c.read(ctx, registration, &endpoint, options, kind{
-		name: "list of group sets", member: "sets", element: "set", field: "endpoint.group_sets_uri", uri: endpoint.GroupSetsURI, mediaType: lti.MediaTypeGroupSets,
+		name: "list of group sets", member: "sets", element: "set", field: "endpoint.context_group_sets_uri", uri: endpoint.GroupSetsURI, mediaType: lti.MediaTypeGroupSets,
 	}, func(e *element) {
 		found = append(found, lti.GroupSet{ID: e.id, Name: string(e.Name), Tag: string(e.Tag), Hidden: bool(e.Hidden)})
 	})
@@ -107,14 +107,14 @@ func (c *Client) read(ctx context.Context, registration *platform.Registration, 
 	}
 	uri := kind.uri
 	if options.UserID != "" && kind.byUser {
-		uri = pages.AddQuery(uri, "user_id", options.UserID)
+		uri = service.AddQuery(uri, "user_id", options.UserID)
 	}
 	if options.PageSizeHint > 0 && !dialect.GroupPagesBroken {
-		uri = pages.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
+		uri = service.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
 	}
-	container := pages.Container{
-		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name, Field: kind.field, URI: uri,
-		Scope: lti.ScopeGroups, MediaType: kind.mediaType, MaxPages: maxPages, MaxPageBytes: maxPageBytes,
+	container := service.Container{
+		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name, OverLimit: lti.ReasonListTooLarge,
+		Field: kind.field, URI: uri, Scope: lti.ScopeGroups, MediaType: kind.mediaType, MaxPages: maxPages, MaxPageBytes: maxPageBytes,
 	}
 	seen, bytes := map[string]bool{}, 0
 	_, err = c.config.Pages.Read(ctx, container, func(page io.Reader) error {
@@ -153,7 +153,7 @@ func check(registration *platform.Registration, endpoint *lti.GroupEndpoint, opt
 	case len(options.UserID) > 4*lti.MaxIDLength:
 		return lti.FieldError("user_id", "it is longer than %d characters", lti.MaxIDLength)
 	case endpoint.GroupsURI == "":
-		return missing("groups_uri", "The launch offered no groups: the platform has no groups service, or does not allow it to this tool.")
+		return missing("context_groups_uri", "The launch offered no groups: the platform has no groups service, or does not allow it to this tool.")
 	case len(endpoint.ServiceVersions) > 0 && !slices.ContainsFunc(endpoint.ServiceVersions, isVersion1):
 		return missing("service_versions 1.0", "The platform offers groups only in a version other than 1.0.")
 	case len(endpoint.Scopes) > 0 && !slices.Contains(endpoint.Scopes, lti.ScopeGroups):

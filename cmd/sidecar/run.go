@@ -25,7 +25,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/pages"
+	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
@@ -208,7 +208,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
-	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	reader, err := service.NewReader(service.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
 	if err != nil {
 		return nil, err
 	}
