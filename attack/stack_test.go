@@ -38,17 +38,19 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
+	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
 
@@ -260,6 +262,8 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
 		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
 		Rosters:  must(nrps.New(nrps.Config{Pages: reader})),
+		Groups:   must(groups.New(groups.Config{Pages: reader})),
+		Events:   must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
 		ToolKeys: toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)

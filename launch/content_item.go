@@ -26,6 +26,9 @@ var itemFields = map[string]string{
 	ItemLink: "link", ItemResourceLink: "resource_link", ItemFile: "file", ItemHTML: "html", ItemImage: "image", ItemAssetProcessor: "asset_processor",
 }
 
+// IsTypedItem reports whether items of a type have members of their own here.
+func IsTypedItem(itemType string) bool { return itemFields[itemType] != "" }
+
 // ContentItem is one thing that an author chose. Which members an item of a type has is said beside them; zero values
 // are not sent.
 type ContentItem struct {

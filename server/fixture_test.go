@@ -28,18 +28,20 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/platformsim"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
+	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
 
@@ -179,6 +181,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Tokens:   tokens,
 		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
 		Rosters:  must(nrps.New(nrps.Config{Pages: reader}))(t),
+		Groups:   must(groups.New(groups.Config{Pages: reader}))(t),
+		Events:   must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
 		ToolKeys: toolKeys,
 		Logger:   logger,
 	}

@@ -20,15 +20,17 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
+	"github.com/ltisidecar/ltisidecar/service"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
 
@@ -216,8 +218,16 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
+	groupLists, err := groups.New(groups.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	sensors, err := events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
