@@ -112,7 +112,7 @@ var rooms = map[string]room{
 		no("it declares the signer that it needs", "launch", "noncestore"),
 	}},
 
-	"service": {floor: 35, bans: []ban{
+	"pages": {floor: 35, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 const (
@@ -122,7 +122,7 @@ func (c *Client) Send(ctx context.Context, registration *platform.Registration, 
 			return c.config.Now(), nil
 		}
 		if repeated || !dialect.TokenExpired(answer.Status) || dialect.Throttled(answer.Status, answer.Body) {
-			return time.Time{}, service.Refusal(answer.Status, answer.Header, answer.Body, service.Call{
+			return time.Time{}, pages.Refusal(answer.Status, answer.Header, answer.Body, pages.Call{
 				Registration: registration.Name, Dialect: dialect, Doing: "take the events", Now: c.config.Now(), Secrets: []string{token.AccessToken.Reveal()},
 			})
 		}

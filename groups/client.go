@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 // Limits of what is asked for and read.
@@ -25,10 +25,10 @@ const (
 	maxBytes     = 3 << 20 // of all texts of one answer, which must fit into one message
 )
 
-// Pages reads containers of platforms. A *service.Reader is one.
+// Pages reads containers of platforms. A *pages.Reader is one.
 type Pages interface {
 	Dialect(ctx context.Context, registration *platform.Registration, deploymentID string) (platform.Dialect, error)
-	Read(ctx context.Context, container service.Container, decode func(page io.Reader) error) (service.Result, error)
+	Read(ctx context.Context, container pages.Container, decode func(page io.Reader) error) (pages.Result, error)
 }
 
 // Config configures a Client.
@@ -60,7 +60,7 @@ type Options struct {
 }
 
 // Groups returns the groups of a context, each once. The error is a *lti.Error: REQUEST_INVALID, SERVICE_NOT_OFFERED, or
-// what service.Reader.Read says.
+// what pages.Reader.Read says.
 func (c *Client) Groups(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options Options) ([]lti.Group, error) {
 	var found []lti.Group
 	err := c.read(ctx, registration, &endpoint, options, kind{
@@ -107,13 +107,13 @@ func (c *Client) read(ctx context.Context, registration *platform.Registration, 
 	}
 	uri := kind.uri
 	if options.UserID != "" && kind.byUser {
-		uri = service.AddQuery(uri, "user_id", options.UserID)
+		uri = pages.AddQuery(uri, "user_id", options.UserID)
 	}
 	if options.PageSizeHint > 0 && !dialect.GroupPagesBroken {
-		uri = service.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
+		uri = pages.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
 	}
-	container := service.Container{
-		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name, OverLimit: lti.ReasonListTooLarge,
+	container := pages.Container{
+		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name,
 		Field: kind.field, URI: uri, Scope: lti.ScopeGroups, MediaType: kind.mediaType, MaxPages: maxPages, MaxPageBytes: maxPageBytes,
 	}
 	seen, bytes := map[string]bool{}, 0

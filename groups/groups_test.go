@@ -20,8 +20,8 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 // tokens gives one token and notes the scopes that were asked for.
@@ -68,7 +68,7 @@ func newPlatform(t *testing.T, handle http.HandlerFunc) *groupsPlatform {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	reader, err := service.NewReader(service.Config{HTTP: client, Tokens: s.tokens, Allowed: func(_ context.Context, r *platform.Registration, _, uri string) error {
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: s.tokens, Allowed: func(_ context.Context, r *platform.Registration, _, uri string) error {
 		if !strings.HasPrefix(uri, server.URL) {
 			return lti.Errorf(lti.ReasonServiceOriginPending, "no").With("registration", r.Name)
 		}

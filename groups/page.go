@@ -11,14 +11,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/ltisidecar/ltisidecar/service"
+	"github.com/ltisidecar/ltisidecar/pages"
 )
 
 // element is one group or set. Optional members that are null or of another type are as if they were missing.
 type element struct {
 	RawID  jsontext.Value `json:"id"`
-	Name   service.Text   `json:"name"`
-	Tag    service.Text   `json:"tag"`
+	Name   pages.Text     `json:"name"`
+	Tag    pages.Text     `json:"tag"`
 	Hidden flag           `json:"hidden"`
 	SetIDs jsontext.Value `json:"set_ids"`
 	SetID  jsontext.Value `json:"set_id"` // its name in older versions
@@ -30,11 +30,11 @@ func (e *element) setIDs() []string {
 	var found []string
 	for _, value := range []jsontext.Value{e.SetIDs, e.SetID} {
 		ids := []jsontext.Value{value}
-		if value.Kind() == '[' && json.Unmarshal(value, &ids, service.Lenient) != nil {
+		if value.Kind() == '[' && json.Unmarshal(value, &ids, pages.Lenient) != nil {
 			continue
 		}
 		for _, raw := range ids {
-			if id := service.ID(raw); id != "" && !slices.Contains(found, id) {
+			if id := pages.ID(raw); id != "" && !slices.Contains(found, id) {
 				found = append(found, id)
 			}
 		}
@@ -57,27 +57,27 @@ func decode(page io.Reader, kind kind) ([]element, error) {
 		return nil, nil
 	}
 	var members map[string]jsontext.Value
-	switch err := json.Unmarshal(body, &members, service.Lenient); {
-	case !jsontext.Value(body).IsValid(service.Lenient):
-		return nil, service.Defect("it is not JSON")
+	switch err := json.Unmarshal(body, &members, pages.Lenient); {
+	case !jsontext.Value(body).IsValid(pages.Lenient):
+		return nil, pages.Defect("it is not JSON")
 	case err != nil || members == nil:
-		return nil, service.Defect("it is not a JSON object")
+		return nil, pages.Defect("it is not a JSON object")
 	}
 	list, ok := members[kind.member]
 	if !ok {
-		return nil, service.Defect("it has no list of " + kind.member)
+		return nil, pages.Defect("it has no list of " + kind.member)
 	}
 	var raw []jsontext.Value
-	if list.Kind() != 'n' && (list.Kind() != '[' || json.Unmarshal(list, &raw, service.Lenient) != nil) {
-		return nil, service.Defect("its " + kind.member + " are not a list")
+	if list.Kind() != 'n' && (list.Kind() != '[' || json.Unmarshal(list, &raw, pages.Lenient) != nil) {
+		return nil, pages.Defect("its " + kind.member + " are not a list")
 	}
 	elements := make([]element, len(raw))
 	for i, value := range raw {
-		if value.Kind() != '{' || json.Unmarshal(value, &elements[i], service.Lenient) != nil {
-			return nil, service.Defect(fmt.Sprintf("%s %d is not an object", kind.element, i+1))
+		if value.Kind() != '{' || json.Unmarshal(value, &elements[i], pages.Lenient) != nil {
+			return nil, pages.Defect(fmt.Sprintf("%s %d is not an object", kind.element, i+1))
 		}
-		if elements[i].id = service.ID(elements[i].RawID); elements[i].id == "" {
-			return nil, service.Defect(fmt.Sprintf("%s %d has no id", kind.element, i+1))
+		if elements[i].id = pages.ID(elements[i].RawID); elements[i].id == "" {
+			return nil, pages.Defect(fmt.Sprintf("%s %d has no id", kind.element, i+1))
 		}
 	}
 	return elements, nil
@@ -89,7 +89,7 @@ type flag bool
 // UnmarshalJSONFrom reads any JSON value.
 func (f *flag) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	value, err := decoder.ReadValue()
-	text := service.ID(value)
+	text := pages.ID(value)
 	*f = flag(err == nil && (value.Kind() == 't' || text == "true" || text == "1"))
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 // Default limits of a roster.
@@ -17,10 +17,10 @@ const (
 	DefaultMaxMembers = 1_000_000
 )
 
-// Pages reads containers of platforms. A *service.Reader is one.
+// Pages reads containers of platforms. A *pages.Reader is one.
 type Pages interface {
 	Dialect(ctx context.Context, registration *platform.Registration, deploymentID string) (platform.Dialect, error)
-	Read(ctx context.Context, container service.Container, decode func(page io.Reader) error) (service.Result, error)
+	Read(ctx context.Context, container pages.Container, decode func(page io.Reader) error) (pages.Result, error)
 }
 
 // Config configures a Client.

@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 // Limits of what is read.
@@ -47,7 +47,7 @@ type End struct {
 
 // Members reads a roster, all pages, and yields it as it arrives. The first batch is always yielded, even if empty. Each
 // user comes once. The roster is whole only if the error is nil. It is what yield returned, or a *lti.Error:
-// REQUEST_INVALID, SERVICE_NOT_OFFERED, or what service.Reader.Read says. An error after the first request has the
+// REQUEST_INVALID, SERVICE_NOT_OFFERED, or what pages.Reader.Read says. An error after the first request has the
 // metadata pages and members: how much came before it.
 func (c *Client) Members(ctx context.Context, registration *platform.Registration, endpoint lti.MembershipEndpoint, options Options, yield func(Batch) error) (End, error) {
 	dialect, err := c.config.Pages.Dialect(ctx, registration, endpoint.DeploymentID)
@@ -58,7 +58,7 @@ func (c *Client) Members(ctx context.Context, registration *platform.Registratio
 	if err != nil {
 		return End{}, err
 	}
-	container := service.Container{
+	container := pages.Container{
 		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect,
 		Name: "roster", OverLimit: lti.ReasonRosterTooLarge, Field: "endpoint.context_memberships_uri", URI: uri,
 		Scope: lti.ScopeMemberships, MediaType: lti.MediaTypeMemberships,
@@ -104,23 +104,23 @@ func firstURI(registration *platform.Registration, endpoint *lti.MembershipEndpo
 	}
 	uri := endpoint.ContextMembershipsURI
 	if options.Role != "" {
-		uri = service.AddQuery(uri, "role", lti.ExpandRole(options.Role))
+		uri = pages.AddQuery(uri, "role", lti.ExpandRole(options.Role))
 	}
 	if options.ResourceLinkID != "" {
-		uri = service.AddQuery(uri, "rlid", options.ResourceLinkID)
+		uri = pages.AddQuery(uri, "rlid", options.ResourceLinkID)
 	}
 	if options.PageSizeHint > 0 {
-		uri = service.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
+		uri = pages.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
 	}
 	if options.Groups {
-		uri = service.AddQuery(uri, "groups", "true")
+		uri = pages.AddQuery(uri, "groups", "true")
 	}
 	return uri, nil
 }
 
 // reading is one roster on its way.
 type reading struct {
-	container  *service.Container
+	container  *pages.Container
 	maxMembers int
 	received   int // entries of the platform
 	begun      bool

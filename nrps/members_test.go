@@ -19,8 +19,8 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/service"
 )
 
 const membership = "http://purl.imsglobal.org/vocab/lis/v2/membership"
@@ -80,7 +80,7 @@ func newRosterPlatform(t *testing.T, handle http.HandlerFunc) *rosterPlatform {
 	p.url = server.URL
 	p.registration = &platform.Registration{Name: "school"}
 	p.endpoint = lti.MembershipEndpoint{Registration: "school", DeploymentID: "d", ContextMembershipsURI: server.URL + "/m"}
-	reader, err := service.NewReader(service.Config{HTTP: client, Tokens: p.tokens, Allowed: func(_ context.Context, r *platform.Registration, deploymentID, uri string) error {
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: p.tokens, Allowed: func(_ context.Context, r *platform.Registration, deploymentID, uri string) error {
 		if r != p.registration || deploymentID != "d" || !strings.HasPrefix(uri, server.URL) {
 			return lti.Errorf(lti.ReasonServiceOriginPending, "no").With("registration", r.Name)
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
-	"github.com/ltisidecar/ltisidecar/service"
+	"github.com/ltisidecar/ltisidecar/pages"
 )
 
 // maxValueBytes is how long one member of a roster may be, with its message section.
@@ -24,7 +24,7 @@ const maxValueBytes = 1 << 20
 // writes one.
 func (r *reading) decode(body io.Reader) error {
 	limited := &valueLimit{reader: body}
-	decoder := jsontext.NewDecoder(limited, service.Lenient)
+	decoder := jsontext.NewDecoder(limited, pages.Lenient)
 	first, err := decoder.ReadToken()
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
@@ -33,7 +33,7 @@ func (r *reading) decode(body io.Reader) error {
 		return broken(err)
 	}
 	if first.Kind() != '{' {
-		return service.Defect("it is not a JSON object")
+		return pages.Defect("it is not a JSON object")
 	}
 	membersSeen := false
 	for decoder.PeekKind() != '}' {
@@ -60,12 +60,12 @@ func (r *reading) decode(body io.Reader) error {
 	}
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		if err == nil {
-			return service.Defect("something follows the JSON object")
+			return pages.Defect("something follows the JSON object")
 		}
 		return broken(err)
 	}
 	if !membersSeen {
-		return service.Defect("it has no list of members")
+		return pages.Defect("it has no list of members")
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		if err := decoder.SkipValue(); err != nil {
 			return err
 		}
-		return service.Defect("its members are not a list")
+		return pages.Defect("its members are not a list")
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		r.received++
 		member, defect := parseMember(value)
 		if defect != "" {
-			return service.Defect(fmt.Sprintf("member %d %s", r.received, defect))
+			return pages.Defect(fmt.Sprintf("member %d %s", r.received, defect))
 		}
 		if err := r.roster.add(member); err != nil {
 			return &yieldError{err}
@@ -112,15 +112,15 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 		return err
 	}
 	var members struct {
-		ID    service.Text `json:"id"`
-		Label service.Text `json:"label"`
-		Title service.Text `json:"title"`
+		ID    pages.Text `json:"id"`
+		Label pages.Text `json:"label"`
+		Title pages.Text `json:"title"`
 	}
 	if r.roster.contextKnown || value.Kind() != '{' {
 		return nil
 	}
-	if err := json.Unmarshal(value, &members, service.Lenient); err != nil {
-		return service.Defect("its context is malformed")
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
+		return pages.Defect("its context is malformed")
 	}
 	r.roster.context = lti.RosterContext{ID: string(members.ID), Label: string(members.Label), Title: string(members.Title)}
 	r.roster.contextKnown = true
@@ -131,7 +131,7 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 func broken(err error) error {
 	var yielded *yieldError
 	var explained *lti.Error
-	var defect service.Defect
+	var defect pages.Defect
 	var transport *outbound.Error
 	switch {
 	case errors.As(err, &yielded):
@@ -139,11 +139,11 @@ func broken(err error) error {
 	case errors.As(err, &explained), errors.As(err, &defect), errors.As(err, &transport):
 		return err
 	case errors.Is(err, errValueTooLong):
-		return service.Defect(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
+		return pages.Defect(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return service.Defect("it ends too early")
+		return pages.Defect("it ends too early")
 	}
-	return service.Defect("it is not JSON")
+	return pages.Defect("it is not JSON")
 }
 
 // yieldError carries what yield returned past the decoder.
@@ -175,23 +175,23 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 	}
 	var members struct {
 		UserID            jsontext.Value `json:"user_id"`
-		Status            service.Text   `json:"status"`
+		Status            pages.Text     `json:"status"`
 		Roles             roles          `json:"roles"`
-		Name              service.Text   `json:"name"`
-		GivenName         service.Text   `json:"given_name"`
-		FamilyName        service.Text   `json:"family_name"`
-		MiddleName        service.Text   `json:"middle_name"`
-		Email             service.Text   `json:"email"`
-		Picture           service.Text   `json:"picture"`
-		PersonSourcedID   service.Text   `json:"lis_person_sourcedid"`
-		LTI11LegacyUserID service.Text   `json:"lti11_legacy_user_id"`
+		Name              pages.Text     `json:"name"`
+		GivenName         pages.Text     `json:"given_name"`
+		FamilyName        pages.Text     `json:"family_name"`
+		MiddleName        pages.Text     `json:"middle_name"`
+		Email             pages.Text     `json:"email"`
+		Picture           pages.Text     `json:"picture"`
+		PersonSourcedID   pages.Text     `json:"lis_person_sourcedid"`
+		LTI11LegacyUserID pages.Text     `json:"lti11_legacy_user_id"`
 		Message           jsontext.Value `json:"message"`
 		Groups            enrollments    `json:"group_enrollments"`
 	}
-	if err := json.Unmarshal(value, &members, service.Lenient); err != nil {
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
 		return lti.Member{}, "is malformed"
 	}
-	id := service.ID(members.UserID)
+	id := pages.ID(members.UserID)
 	if id == "" {
 		return lti.Member{}, "has no user_id"
 	}
@@ -229,19 +229,19 @@ func (r *roles) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	var list []service.Text
+	var list []pages.Text
 	switch value.Kind() {
 	case '[':
-		if err := json.Unmarshal(value, &list, service.Lenient); err != nil {
+		if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
 			return err
 		}
 	case '"':
-		var one service.Text
-		if err := json.Unmarshal(value, &one, service.Lenient); err != nil {
+		var one pages.Text
+		if err := json.Unmarshal(value, &one, pages.Lenient); err != nil {
 			return err
 		}
 		for _, name := range strings.Split(string(one), ",") {
-			list = append(list, service.Text(name))
+			list = append(list, pages.Text(name))
 		}
 	}
 	for _, name := range list {
@@ -262,7 +262,7 @@ func (e *enrollments) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return err
 	}
 	var list []jsontext.Value
-	if err := json.Unmarshal(value, &list, service.Lenient); err != nil {
+	if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
 		return err
 	}
 	for _, element := range list {
@@ -272,10 +272,10 @@ func (e *enrollments) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		if element.Kind() != '{' {
 			continue
 		}
-		if err := json.Unmarshal(element, &enrollment, service.Lenient); err != nil {
+		if err := json.Unmarshal(element, &enrollment, pages.Lenient); err != nil {
 			return err
 		}
-		if id := service.ID(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
+		if id := pages.ID(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
 			*e = append(*e, id)
 		}
 	}

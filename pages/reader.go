@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package service
+package pages
 
 import (
 	"context"
@@ -54,7 +54,7 @@ type Reader struct {
 // NewReader returns a Reader.
 func NewReader(config Config) (*Reader, error) {
 	if config.HTTP == nil || config.Tokens == nil || config.Allowed == nil {
-		return nil, errors.New("service: a Reader needs HTTP, Tokens and Allowed")
+		return nil, errors.New("pages: a Reader needs HTTP, Tokens and Allowed")
 	}
 	if config.Dialect == nil {
 		config.Dialect = func(_ context.Context, registration *platform.Registration, _ string) (platform.Dialect, error) {
@@ -72,13 +72,13 @@ func (r *Reader) Dialect(ctx context.Context, registration *platform.Registratio
 	return r.config.Dialect(ctx, registration, deploymentID)
 }
 
-// Container says what to read. All fields are required.
+// Container says what to read. All fields but OverLimit are required.
 type Container struct {
 	Registration *platform.Registration
 	DeploymentID string
 	Dialect      platform.Dialect
 	Name         string     // as it stands in messages: "roster"
-	OverLimit    lti.Reason // where it goes over a limit
+	OverLimit    lti.Reason // of going over a limit; empty: LIST_TOO_LARGE
 	Field        string     // of the request, that the URI came in
 	URI          string     // of the first page
 	Scope        string
@@ -253,7 +253,11 @@ func (r *reading) invalid(detail string) *lti.Error {
 
 // TooLarge refuses a container that goes over a limit.
 func (c *Container) TooLarge(limit int, of string) *lti.Error {
-	return lti.Errorf(c.OverLimit, "The %s has more than %d %s.", c.Name, limit, of).
+	reason := c.OverLimit
+	if reason == "" {
+		reason = lti.ReasonListTooLarge
+	}
+	return lti.Errorf(reason, "The %s has more than %d %s.", c.Name, limit, of).
 		With("registration", c.Registration.Name).With("limit", strconv.Itoa(limit)+" "+of)
 }
 
