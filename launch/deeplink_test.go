@@ -161,6 +161,27 @@ func TestDeepLinkingPagePostsToTheReturnURL(t *testing.T) {
 	}
 }
 
+// A request for content has no link yet: one without an id is none, and any other malformed one is refused as elsewhere.
+func TestDeepLinkingRequestWithALinkThatIsNotThere(t *testing.T) {
+	f := messageFixture(t)
+	for _, link := range []object{{}, {"id": ""}, {"id": json.RawMessage("null"), "title": "x"}} {
+		settings := allTypes(nil)
+		settings[lti.ClaimResourceLink] = link
+		if l := f.mustMessage(lti.MessageDeepLinking, settings); l.ResourceLink != nil {
+			t.Errorf("%v: %+v", link, l.ResourceLink)
+		}
+		if _, err := f.message(f.begin(), lti.MessageResourceLink, object{lti.ClaimResourceLink: link}); err == nil {
+			t.Errorf("%v is accepted as a resource link", link)
+		}
+	}
+	for _, link := range []object{{"id": 7}, {"id": " "}, {"id": longText(256)}} {
+		settings := allTypes(nil)
+		settings[lti.ClaimResourceLink] = link
+		_, err := f.message(f.begin(), lti.MessageDeepLinking, settings)
+		wantReason(t, err, lti.ReasonClaimInvalid)
+	}
+}
+
 // REQ-213
 func TestDeepLinkingIsCancelled(t *testing.T) {
 	f := messageFixture(t)
