@@ -10,6 +10,7 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 )
 
 const maxItemBytes = 256 << 10 // decoded, of an answer about one line item
@@ -55,50 +56,25 @@ func insufficientScope(answer *outbound.Response) bool {
 
 // refusal says what a status other than success means.
 func (c *LineItemClient) refusal(site *site, method string, answer *outbound.Response, token string) *lti.Error {
-	status, now := answer.Status, c.config.Now()
-	words := outbound.Words(answer.Body, token)
-	refuse := func(reason lti.Reason, message string) *lti.Error {
-		if words != "" {
-			message = strings.TrimSuffix(message, ".") + ": " + strings.TrimSuffix(words, ".") + "."
-		}
-		return lti.Errorf(reason, "%s", message).With("registration", site.registration.Name).With("platform_status", strconv.Itoa(status))
+	refusal := pages.Refusal(answer.Status, answer.Header, answer.Body, pages.Call{
+		Registration: site.registration.Name, Dialect: site.dialect, Doing: doing[method], Now: c.config.Now(), Secrets: []string{token},
+	})
+	gone := refusal.Reason == lti.ReasonServiceRefused && (answer.Status == http.StatusNotFound || answer.Status == http.StatusGone)
+	if gone && method != http.MethodPost { // a container that is gone is no line item
+		return lti.Errorf(lti.ReasonLineItemNotFound, "The platform no longer has the line item, or the course is closed.").
+			With("registration", site.registration.Name).With("platform_status", strconv.Itoa(answer.Status))
 	}
-	refused := func(message string) *lti.Error {
-		return refuse(lti.ReasonServiceRefused, message).With("platform_error", words)
-	}
-	switch {
-	case site.dialect.Throttled(status, answer.Body):
-		throttled := refuse(lti.ReasonPlatformThrottled, "The platform limits the rate of requests.")
-		if throttled.RetryAfter = outbound.RetryAfter(answer.Header, now); throttled.RetryAfter == 0 {
-			throttled.RetryAfter = defaultThrottle
-		}
-		return throttled
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusNotFound && site.dialect.HTMLNotFoundIsFault && !isJSON(answer):
-		unavailable := refuse(lti.ReasonPlatformUnavailable, "The platform answered that it cannot serve line items now.")
-		unavailable.RetryAfter = outbound.RetryAfter(answer.Header, now)
-		return unavailable
-	case status >= 300 && status < 400:
-		return refused("The platform answered with a redirect, which is not followed.")
-	case (status == http.StatusNotFound || status == http.StatusGone) && method == http.MethodPost:
-		return refused("The platform does not know the course, or the resource link that the line item is for.")
-	case status == http.StatusNotFound || status == http.StatusGone:
-		return refuse(lti.ReasonLineItemNotFound, "The platform no longer has the line item, or the course is closed.")
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return refused("The platform does not allow this to the tool: the service token was refused, or the line item is not the tool's.")
-	case status == http.StatusNotAcceptable || status == http.StatusUnsupportedMediaType:
-		return refused("The platform does not take the media types of the specification.")
-	}
-	return refused("The platform refused the line item.")
+	return refusal
+}
+
+// doing says what a platform was to do, by the method of the request.
+var doing = map[string]string{
+	"": "give the line item", http.MethodPost: "make the line item", http.MethodPut: "change the line item", http.MethodDelete: "delete the line item",
 }
 
 func invalid(site *site, detail string) *lti.Error {
 	return lti.Errorf(lti.ReasonPlatformAnswerInvalid, "The platform's answer cannot be used: %s.", detail).
 		With("registration", site.registration.Name).With("detail", detail)
-}
-
-func tooLarge(site *site, name string, limit int, of string) *lti.Error {
-	return lti.Errorf(lti.ReasonListTooLarge, "The %s has more than %d %s.", name, limit, of).
-		With("registration", site.registration.Name).With("limit", strconv.Itoa(limit)+" "+of)
 }
 
 // hint writes a page size, and "" for none.

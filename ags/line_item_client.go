@@ -170,7 +170,7 @@ func (c *LineItemClient) list(ctx context.Context, site *site, uri string, filte
 	_, err = c.config.Pages.Read(ctx, container, func(page io.Reader) error {
 		return pages.Elements(page, func(element jsontext.Value) error {
 			if received++; received > MaxLineItems {
-				return tooLarge(site, container.Name, MaxLineItems, "entries")
+				return container.TooLarge(MaxLineItems, "entries")
 			}
 			members, item := readLineItem(element)
 			switch {
@@ -182,7 +182,7 @@ func (c *LineItemClient) list(ctx context.Context, site *site, uri string, filte
 				return nil
 			}
 			if bytes += len(element); bytes > maxListBytes {
-				return tooLarge(site, container.Name, maxListBytes, "bytes")
+				return container.TooLarge(maxListBytes, "bytes")
 			}
 			seen[item.URI] = true
 			items = append(items, item)
@@ -190,7 +190,7 @@ func (c *LineItemClient) list(ctx context.Context, site *site, uri string, filte
 		})
 	})
 	if err != nil {
-		return nil, listError(err)
+		return nil, err
 	}
 	return items, nil
 }

@@ -418,7 +418,7 @@ func TestLineItemRefusals(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	})
 	_, err := b.ensure(lti.LineItem{Label: "Q", ScoreMaximum: value(1), ResourceLinkID: "foreign"})
-	if e := b.wantReason(err, lti.ReasonServiceRefused); !strings.Contains(e.Message, "resource link") {
+	if e := b.wantReason(err, lti.ReasonServiceRefused); !strings.Contains(e.Message, "make the line item") || e.Metadata["platform_status"] != "404" {
 		t.Errorf("message %q", e.Message)
 	}
 }

@@ -66,7 +66,7 @@ func (c *LineItemClient) ListResults(ctx context.Context, registration *platform
 	_, err = c.config.Pages.Read(ctx, container, func(page io.Reader) error {
 		return pages.Elements(page, func(element jsontext.Value) error {
 			if received++; received > MaxResults {
-				return tooLarge(site, container.Name, MaxResults, "entries")
+				return container.TooLarge(MaxResults, "entries")
 			}
 			m, result := readResult(element)
 			switch {
@@ -88,7 +88,7 @@ func (c *LineItemClient) ListResults(ctx context.Context, registration *platform
 		err = lti.Errorf(lti.ReasonLineItemNotFound, "The platform no longer has the line item, or the course is closed.").
 			With("registration", registration.Name).With("platform_status", e.Metadata["platform_status"])
 	}
-	return results.yielded, listError(err)
+	return results.yielded, err
 }
 
 // results collects results and yields them.
@@ -127,15 +127,4 @@ func (r *results) flush() error {
 	}
 	r.yielded += int64(len(batch))
 	return nil
-}
-
-// listError makes of what reading a container answers what a list answers.
-func listError(err error) error {
-	var e *lti.Error
-	if !errors.As(err, &e) || e.Reason != lti.ReasonRosterTooLarge {
-		return err
-	}
-	tooLarge := *e
-	tooLarge.Reason = lti.ReasonListTooLarge
-	return &tooLarge
 }

@@ -38,6 +38,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
@@ -281,6 +283,8 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
 		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens)), Pages: reader, Allowed: learned.CheckOrigin})),
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader})),
+		Groups:    must(groups.New(groups.Config{Pages: reader})),
+		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
 		ToolKeys:  toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)

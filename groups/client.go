@@ -64,7 +64,7 @@ type Options struct {
 func (c *Client) Groups(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options Options) ([]lti.Group, error) {
 	var found []lti.Group
 	err := c.read(ctx, registration, &endpoint, options, kind{
-		name: "list of groups", member: "groups", element: "group", field: "endpoint.groups_uri", uri: endpoint.GroupsURI, mediaType: lti.MediaTypeGroups, byUser: true,
+		name: "list of groups", member: "groups", element: "group", field: "endpoint.context_groups_uri", uri: endpoint.GroupsURI, mediaType: lti.MediaTypeGroups, byUser: true,
 	}, func(e *element) {
 		found = append(found, lti.Group{ID: e.id, Name: string(e.Name), Tag: string(e.Tag), Hidden: bool(e.Hidden), SetIDs: e.setIDs()})
 	})
@@ -81,7 +81,7 @@ func (c *Client) Sets(ctx context.Context, registration *platform.Registration, 
 	}
 	var found []lti.GroupSet
 	err := c.read(ctx, registration, &endpoint, options, kind{
-		name: "list of group sets", member: "sets", element: "set", field: "endpoint.group_sets_uri", uri: endpoint.GroupSetsURI, mediaType: lti.MediaTypeGroupSets,
+		name: "list of group sets", member: "sets", element: "set", field: "endpoint.context_group_sets_uri", uri: endpoint.GroupSetsURI, mediaType: lti.MediaTypeGroupSets,
 	}, func(e *element) {
 		found = append(found, lti.GroupSet{ID: e.id, Name: string(e.Name), Tag: string(e.Tag), Hidden: bool(e.Hidden)})
 	})
@@ -113,8 +113,8 @@ func (c *Client) read(ctx context.Context, registration *platform.Registration, 
 		uri = pages.AddQuery(uri, "limit", strconv.Itoa(options.PageSizeHint))
 	}
 	container := pages.Container{
-		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name, Field: kind.field, URI: uri,
-		Scope: lti.ScopeGroups, MediaType: kind.mediaType, MaxPages: maxPages, MaxPageBytes: maxPageBytes,
+		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect, Name: kind.name,
+		Field: kind.field, URI: uri, Scope: lti.ScopeGroups, MediaType: kind.mediaType, MaxPages: maxPages, MaxPageBytes: maxPageBytes,
 	}
 	seen, bytes := map[string]bool{}, 0
 	_, err = c.config.Pages.Read(ctx, container, func(page io.Reader) error {
@@ -153,7 +153,7 @@ func check(registration *platform.Registration, endpoint *lti.GroupEndpoint, opt
 	case len(options.UserID) > 4*lti.MaxIDLength:
 		return lti.FieldError("user_id", "it is longer than %d characters", lti.MaxIDLength)
 	case endpoint.GroupsURI == "":
-		return missing("groups_uri", "The launch offered no groups: the platform has no groups service, or does not allow it to this tool.")
+		return missing("context_groups_uri", "The launch offered no groups: the platform has no groups service, or does not allow it to this tool.")
 	case len(endpoint.ServiceVersions) > 0 && !slices.ContainsFunc(endpoint.ServiceVersions, isVersion1):
 		return missing("service_versions 1.0", "The platform offers groups only in a version other than 1.0.")
 	case len(endpoint.Scopes) > 0 && !slices.Contains(endpoint.Scopes, lti.ScopeGroups):

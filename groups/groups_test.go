@@ -39,8 +39,8 @@ func (s *tokens) Token(_ context.Context, _ *platform.Registration, _ string, sc
 
 func (s *tokens) Drop(platform.ServiceToken) {}
 
-// service is a groups service on a real TLS server, and a Client.
-type service struct {
+// groupsPlatform is a groups service on a real TLS server, and a Client.
+type groupsPlatform struct {
 	t            *testing.T
 	url          string
 	config       Config
@@ -51,9 +51,9 @@ type service struct {
 	requests     []*http.Request
 }
 
-func newService(t *testing.T, handle http.HandlerFunc) *service {
+func newPlatform(t *testing.T, handle http.HandlerFunc) *groupsPlatform {
 	t.Helper()
-	s := &service{t: t, tokens: &tokens{}, registration: &platform.Registration{Name: "school"}}
+	s := &groupsPlatform{t: t, tokens: &tokens{}, registration: &platform.Registration{Name: "school"}}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mutex.Lock()
 		s.requests = append(s.requests, r)
@@ -85,7 +85,7 @@ func newService(t *testing.T, handle http.HandlerFunc) *service {
 	return s
 }
 
-func (s *service) client() *Client {
+func (s *groupsPlatform) client() *Client {
 	s.t.Helper()
 	client, err := New(s.config)
 	if err != nil {
@@ -94,12 +94,12 @@ func (s *service) client() *Client {
 	return client
 }
 
-func (s *service) groups(options Options) ([]lti.Group, error) {
+func (s *groupsPlatform) groups(options Options) ([]lti.Group, error) {
 	s.t.Helper()
 	return s.client().Groups(s.t.Context(), s.registration, s.endpoint, options)
 }
 
-func (s *service) wantReason(err error, reason lti.Reason) *lti.Error {
+func (s *groupsPlatform) wantReason(err error, reason lti.Reason) *lti.Error {
 	s.t.Helper()
 	var e *lti.Error
 	if !errors.As(err, &e) || e.Reason != reason {
@@ -115,7 +115,7 @@ func (s *service) wantReason(err error, reason lti.Reason) *lti.Error {
 
 // REQ-245
 func TestGroupsAndSets(t *testing.T) {
-	s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newPlatform(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.RequestURI() {
 		case "/groups?course=4&user_id=u%26+1&limit=2":
 			w.Header().Set("Link", `</groups?page=2>; rel="next"`)
@@ -152,12 +152,12 @@ func TestGroupsAndSets(t *testing.T) {
 
 func TestContextWithoutGroups(t *testing.T) {
 	for _, text := range []string{"", " \n", `{"groups":[]}`, `{"groups":null}`} {
-		s := newService(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
+		s := newPlatform(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
 		if groups, err := s.groups(Options{}); err != nil || len(groups) != 0 {
 			t.Errorf("%q: %v, %v", text, groups, err)
 		}
 	}
-	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("asked for sets that are not offered") })
+	s := newPlatform(t, func(http.ResponseWriter, *http.Request) { t.Error("asked for sets that are not offered") })
 	s.endpoint.GroupSetsURI = ""
 	if sets, err := s.client().Sets(t.Context(), s.registration, s.endpoint, Options{}); err != nil || len(sets) != 0 {
 		t.Errorf("sets = %v, %v", sets, err)
@@ -179,7 +179,7 @@ func TestAnswersRefused(t *testing.T) {
 		`{"groups":[{"id":1.5}]}`:            "group 1 has no id",
 		`{"groups":[{"id":{"group_id":1}}]}`: "group 1 has no id",
 	} {
-		s := newService(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
+		s := newPlatform(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
 		_, err := s.groups(Options{})
 		if e := s.wantReason(err, lti.ReasonPlatformAnswerInvalid); e.Metadata["detail"] != detail {
 			t.Errorf("%s: detail %q, want %q", text, e.Metadata["detail"], detail)
@@ -191,7 +191,7 @@ func TestAnswersRefused(t *testing.T) {
 // asked for; where it writes such a link all the same, the list is an error and not short.
 func TestSakaiIsNotAskedForPages(t *testing.T) {
 	broken := false
-	s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newPlatform(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.RequestURI() != "/groups?course=4":
 			http.NotFound(w, r)
@@ -214,7 +214,7 @@ func TestSakaiIsNotAskedForPages(t *testing.T) {
 func TestLimits(t *testing.T) {
 	name := strings.Repeat("n", maxBytes/4)
 	page := 0
-	s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newPlatform(t, func(w http.ResponseWriter, r *http.Request) {
 		page++
 		w.Header().Set("Link", fmt.Sprintf(`</groups?page=%d>; rel="next"`, page))
 		if r.URL.Query().Get("user_id") != "" {
@@ -223,23 +223,23 @@ func TestLimits(t *testing.T) {
 		fmt.Fprintf(w, `{"groups":[{"id":"g%d","name":%q}]}`, page, name)
 	})
 	_, err := s.groups(Options{})
-	if e := s.wantReason(err, lti.ReasonRosterTooLarge); e.Metadata["limit"] != fmt.Sprintf("%d bytes", maxBytes) {
+	if e := s.wantReason(err, lti.ReasonListTooLarge); e.Metadata["limit"] != fmt.Sprintf("%d bytes", maxBytes) {
 		t.Errorf("metadata = %v", e.Metadata)
 	}
 	s.config.MaxGroups, name = 3, ""
 	_, err = s.groups(Options{})
-	if e := s.wantReason(err, lti.ReasonRosterTooLarge); e.Metadata["limit"] != "3 groups" {
+	if e := s.wantReason(err, lti.ReasonListTooLarge); e.Metadata["limit"] != "3 groups" {
 		t.Errorf("metadata = %v", e.Metadata)
 	}
 	s.config.MaxGroups, page = 0, 0
 	_, err = s.groups(Options{})
-	if e := s.wantReason(err, lti.ReasonRosterTooLarge); e.Metadata["limit"] != fmt.Sprintf("%d pages", maxPages) || page != maxPages {
+	if e := s.wantReason(err, lti.ReasonListTooLarge); e.Metadata["limit"] != fmt.Sprintf("%d pages", maxPages) || page != maxPages {
 		t.Errorf("metadata = %v after %d pages", e.Metadata, page)
 	}
 }
 
 func TestRequestIsChecked(t *testing.T) {
-	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	s := newPlatform(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	for field, options := range map[string]Options{"page_size_hint": {PageSizeHint: MaxPageSizeHint + 1}, "user_id": {UserID: strings.Repeat("u", 4*lti.MaxIDLength+1)}} {
 		_, err := s.groups(options)
 		if e := s.wantReason(err, lti.ReasonRequestInvalid); e.Metadata["field"] != field {
@@ -247,7 +247,7 @@ func TestRequestIsChecked(t *testing.T) {
 		}
 	}
 	for missing, change := range map[string]func(*lti.GroupEndpoint){
-		"groups_uri":           func(e *lti.GroupEndpoint) { e.GroupsURI, e.GroupSetsURI = "", "" },
+		"context_groups_uri":   func(e *lti.GroupEndpoint) { e.GroupsURI, e.GroupSetsURI = "", "" },
 		"service_versions 1.0": func(e *lti.GroupEndpoint) { e.ServiceVersions = []string{"2.0"} },
 		lti.ScopeGroups:        func(e *lti.GroupEndpoint) { e.Scopes = []string{lti.ScopeMemberships} },
 	} {

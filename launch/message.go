@@ -177,6 +177,9 @@ func readResourceLink(p presence, value jsontext.Value, launch *Launch) (*Resour
 	if members == nil {
 		return nil, invalid(lti.ClaimResourceLink, "it must be an object", string(value))
 	}
+	if id := members["id"]; p == optional && (isNull(id) || string(id) == `""`) {
+		return nil, nil // where content is still to be picked, some write a link that is not there yet
+	}
 	id, err := identifier(lti.ClaimResourceLink+".id", members["id"])
 	if err != nil {
 		return nil, err

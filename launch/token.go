@@ -146,6 +146,9 @@ func (v *Validator) CheckToken(ctx context.Context, caller, text string) (*Launc
 	if err := v.config.Deployments.CheckDeployment(ctx, registration, launch.DeploymentID, false); err != nil {
 		return nil, time.Time{}, err
 	}
+	if err := v.sealDeepLinking(caller, launch); err != nil {
+		return nil, time.Time{}, err
+	}
 	var expires time.Time
 	if launch.Token, expires, err = v.sealToken(caller, launch); err != nil {
 		return nil, time.Time{}, err

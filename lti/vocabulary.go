@@ -27,20 +27,29 @@ const (
 // Claim names of the further messages: Deep Linking 2.0, Submission Review 1.0, Asset Processor 1.0, Platform
 // Notification Service 1.0, and migration from LTI 1.1.
 const (
-	ClaimDeepLinkingSettings = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
-	ClaimForUser             = claimPrefix + "for_user"
-	ClaimActivity            = claimPrefix + "activity"
-	ClaimSubmission          = claimPrefix + "submission"
-	ClaimAsset               = claimPrefix + "asset"
-	ClaimAssetReportType     = claimPrefix + "assetreport_type"
-	ClaimAssetService        = claimPrefix + "assetservice"
-	ClaimAssetReport         = claimPrefix + "assetreport"
-	ClaimEULAService         = claimPrefix + "eulaservice"
-	ClaimNoticeService       = claimPrefix + "platformnotificationservice"
-	ClaimNotice              = claimPrefix + "notice"
-	ClaimOriginContexts      = claimPrefix + "origin_contexts"
-	ClaimLTI11               = claimPrefix + "lti1p1"
-	ClaimLTI11UserID         = claimPrefix + "lti11_legacy_user_id"
+	deepLinkingPrefix = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+
+	ClaimDeepLinkingSettings     = deepLinkingPrefix + "deep_linking_settings"
+	ClaimContentItems            = deepLinkingPrefix + "content_items"
+	ClaimDeepLinkingData         = deepLinkingPrefix + "data"
+	ClaimDeepLinkingMessage      = deepLinkingPrefix + "msg"
+	ClaimDeepLinkingLog          = deepLinkingPrefix + "log"
+	ClaimDeepLinkingErrorMessage = deepLinkingPrefix + "errormsg"
+	ClaimDeepLinkingErrorLog     = deepLinkingPrefix + "errorlog"
+
+	ClaimForUser         = claimPrefix + "for_user"
+	ClaimActivity        = claimPrefix + "activity"
+	ClaimSubmission      = claimPrefix + "submission"
+	ClaimAsset           = claimPrefix + "asset"
+	ClaimAssetReportType = claimPrefix + "assetreport_type"
+	ClaimAssetService    = claimPrefix + "assetservice"
+	ClaimAssetReport     = claimPrefix + "assetreport"
+	ClaimEULAService     = claimPrefix + "eulaservice"
+	ClaimNoticeService   = claimPrefix + "platformnotificationservice"
+	ClaimNotice          = claimPrefix + "notice"
+	ClaimOriginContexts  = claimPrefix + "origin_contexts"
+	ClaimLTI11           = claimPrefix + "lti1p1"
+	ClaimLTI11UserID     = claimPrefix + "lti11_legacy_user_id"
 )
 
 // Claim names of Proctoring Services 1.0.

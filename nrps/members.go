@@ -60,7 +60,7 @@ func (c *Client) Members(ctx context.Context, registration *platform.Registratio
 	}
 	container := pages.Container{
 		Registration: registration, DeploymentID: endpoint.DeploymentID, Dialect: dialect,
-		Name: "roster", Field: "endpoint.context_memberships_uri", URI: uri,
+		Name: "roster", OverLimit: lti.ReasonRosterTooLarge, Field: "endpoint.context_memberships_uri", URI: uri,
 		Scope: lti.ScopeMemberships, MediaType: lti.MediaTypeMemberships,
 		MaxPages: c.config.MaxPages, MaxPageBytes: maxPageBytes,
 	}

@@ -175,16 +175,16 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 	}
 	var members struct {
 		UserID            jsontext.Value `json:"user_id"`
-		Status            pages.Text           `json:"status"`
+		Status            pages.Text     `json:"status"`
 		Roles             roles          `json:"roles"`
-		Name              pages.Text           `json:"name"`
-		GivenName         pages.Text           `json:"given_name"`
-		FamilyName        pages.Text           `json:"family_name"`
-		MiddleName        pages.Text           `json:"middle_name"`
-		Email             pages.Text           `json:"email"`
-		Picture           pages.Text           `json:"picture"`
-		PersonSourcedID   pages.Text           `json:"lis_person_sourcedid"`
-		LTI11LegacyUserID pages.Text           `json:"lti11_legacy_user_id"`
+		Name              pages.Text     `json:"name"`
+		GivenName         pages.Text     `json:"given_name"`
+		FamilyName        pages.Text     `json:"family_name"`
+		MiddleName        pages.Text     `json:"middle_name"`
+		Email             pages.Text     `json:"email"`
+		Picture           pages.Text     `json:"picture"`
+		PersonSourcedID   pages.Text     `json:"lis_person_sourcedid"`
+		LTI11LegacyUserID pages.Text     `json:"lti11_legacy_user_id"`
 		Message           jsontext.Value `json:"message"`
 		Groups            enrollments    `json:"group_enrollments"`
 	}

@@ -19,10 +19,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
-const (
-	maxErrorBytes   = 64 << 10
-	defaultThrottle = 5 * time.Second // where a platform throttles and does not say for how long
-)
+const maxErrorBytes = 64 << 10 // of an answer other than success
 
 // TokenSource gives service tokens. Drop says that a service refused one.
 type TokenSource interface {
@@ -75,14 +72,15 @@ func (r *Reader) Dialect(ctx context.Context, registration *platform.Registratio
 	return r.config.Dialect(ctx, registration, deploymentID)
 }
 
-// Container says what to read. All fields are required.
+// Container says what to read. All fields but OverLimit are required.
 type Container struct {
 	Registration *platform.Registration
 	DeploymentID string
 	Dialect      platform.Dialect
-	Name         string // as it stands in messages: "roster"
-	Field        string // of the request, that the URI came in
-	URI          string // of the first page
+	Name         string     // as it stands in messages: "roster"
+	OverLimit    lti.Reason // of going over a limit; empty: LIST_TOO_LARGE
+	Field        string     // of the request, that the URI came in
+	URI          string     // of the first page
 	Scope        string
 	MediaType    string
 	MaxPages     int
@@ -98,7 +96,7 @@ type Result struct {
 // Read reads all pages of a container and hands the body of each to decode, which must read it to its end. The container
 // is whole only if the error is nil; the Result counts in either case. The error is what decode returned, with a Defect
 // and an *outbound.Error explained, or a *lti.Error: what Allowed and the TokenSource answer, REQUEST_INVALID,
-// SERVICE_REFUSED, ROSTER_TOO_LARGE, PLATFORM_ANSWER_INVALID, PLATFORM_THROTTLED, PLATFORM_UNAVAILABLE,
+// SERVICE_REFUSED, the OverLimit of the container, PLATFORM_ANSWER_INVALID, PLATFORM_THROTTLED, PLATFORM_UNAVAILABLE,
 // PLATFORM_UNREACHABLE, DEADLINE_EXCEEDED or CANCELED.
 func (r *Reader) Read(ctx context.Context, container Container, decode func(page io.Reader) error) (Result, error) {
 	reading := &reading{Container: container, config: &r.config, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
@@ -172,39 +170,12 @@ func (r *reading) open(ctx context.Context, uri string) (*outbound.Stream, error
 			body = nil // the status alone says enough
 		}
 		if repeated || !r.Dialect.TokenExpired(answer.Status) || r.Dialect.Throttled(answer.Status, body) {
-			return nil, r.refusal(answer, body, token.AccessToken.Reveal())
+			return nil, Refusal(answer.Status, answer.Header, body, Call{
+				Registration: r.Registration.Name, Dialect: r.Dialect, Doing: "give the " + r.Name, Now: r.config.Now(), Secrets: []string{token.AccessToken.Reveal()},
+			})
 		}
 		r.config.Tokens.Drop(token)
 	}
-}
-
-// refusal says what a status other than success means.
-func (r *reading) refusal(answer *outbound.Stream, body []byte, token string) *lti.Error {
-	status, dialect := answer.Status, r.Dialect
-	words := outbound.Words(body, token)
-	refuse := func(reason lti.Reason, message string) *lti.Error {
-		if words != "" {
-			message = strings.TrimSuffix(message, ".") + ": " + strings.TrimSuffix(words, ".") + "."
-		}
-		return lti.Errorf(reason, "%s", message).With("registration", r.Registration.Name).With("platform_status", strconv.Itoa(status))
-	}
-	wait := outbound.RetryAfter(answer.Header, r.config.Now())
-	switch {
-	case dialect.Throttled(status, body):
-		refusal := refuse(lti.ReasonPlatformThrottled, "The platform limits the rate of requests.")
-		if refusal.RetryAfter = wait; wait == 0 {
-			refusal.RetryAfter = defaultThrottle
-		}
-		return refusal
-	case status >= 500, status == http.StatusRequestTimeout,
-		status == http.StatusNotFound && dialect.HTMLNotFoundIsFault && strings.Contains(answer.Header.Get("Content-Type"), "html"):
-		refusal := refuse(lti.ReasonPlatformUnavailable, "The platform answered that it cannot give the "+r.Name+" now.")
-		refusal.RetryAfter = wait
-		return refusal
-	case status >= 300 && status < 400:
-		return refuse(lti.ReasonServiceRefused, "The platform answered with a redirect, which is not followed.")
-	}
-	return refuse(lti.ReasonServiceRefused, "The platform refused the request for the "+r.Name+".").With("platform_error", words)
 }
 
 // follow finds the next page in the Link headers. A link that cannot be followed is an error: what lies behind it would
@@ -282,7 +253,11 @@ func (r *reading) invalid(detail string) *lti.Error {
 
 // TooLarge refuses a container that goes over a limit.
 func (c *Container) TooLarge(limit int, of string) *lti.Error {
-	return lti.Errorf(lti.ReasonRosterTooLarge, "The %s has more than %d %s.", c.Name, limit, of).
+	reason := c.OverLimit
+	if reason == "" {
+		reason = lti.ReasonListTooLarge
+	}
+	return lti.Errorf(reason, "The %s has more than %d %s.", c.Name, limit, of).
 		With("registration", c.Registration.Name).With("limit", strconv.Itoa(limit)+" "+of)
 }
 

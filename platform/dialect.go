@@ -35,6 +35,10 @@ type Dialect struct {
 	GroupPagesBroken    bool          // the next links of groups lead nowhere, so no pages are asked for
 	ThrottledStatus     []int         // statuses besides 429 that mean throttling where the body says so
 
+	AnswerSubject   bool // messages of the tool need sub, which is the client id
+	LinkURIRequired bool // a resource link without a URI of its own becomes an invalid one
+	CustomByLine    bool // custom parameters are kept as lines of name=value, so they must not hold line breaks
+
 	LineItemSetting string // one sentence: what to switch on where line items and results cannot be read or managed; empty: not known
 	GradesSetting   string // one sentence: what to switch on where scores cannot be posted; empty: not known
 	RosterSetting   string // one sentence: what to switch on where the roster cannot be read; empty: not known
@@ -71,6 +75,7 @@ var dialects = []Dialect{
 		EmptyListIsRefusal:  true,
 		HTMLNotFoundIsFault: true,
 		ResultLimitBroken:   true,
+		CustomByLine:        true,
 		LineItemSetting:     "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use it for grade sync and column management.",
 		GradesSetting:       "In Moodle, set the tool's service \"IMS LTI Assignment and Grade Services\" to use grade sync, and let the activity accept grades from the tool.",
 		RosterSetting:       "In Moodle, set the tool's service \"IMS LTI Names and Role Provisioning\" to retrieve members' information.",
@@ -90,6 +95,8 @@ var dialects = []Dialect{
 		Name:                "blackboard",
 		LineItemIDRefused:   true,
 		SharedClientID:      true,
+		AnswerSubject:       true,
+		LinkURIRequired:     true,
 		ScoreGrain:          time.Millisecond,
 		ExpiredTokenStatus:  []int{403},
 		OutdatedScoreStatus: []int{409},
@@ -140,6 +147,14 @@ func DialectNamed(name string) Dialect {
 		}
 	}
 	return dialects[0]
+}
+
+// DialectOf returns the dialect of a registration: its own, or else that of a product_family_code, which may be empty.
+func DialectOf(r *Registration, productFamily string) Dialect {
+	if r.Dialect != "" {
+		return DialectNamed(r.Dialect)
+	}
+	return DialectNamed(productFamily)
 }
 
 // DialectNames returns the names that a registration can give.

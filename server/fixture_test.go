@@ -28,6 +28,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
@@ -76,18 +78,27 @@ func runAll(m *testing.M) (code int, err error) {
 	if toolKeys, err = keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: directory + "/keys", Create: true}); err != nil {
 		return 0, err
 	}
-	if sim, err = platformsim.New(platformsim.Config{}); err != nil {
+	if sim, err = platformsim.New(platformsim.Config{Platforms: everyPlatform()}); err != nil {
 		return 0, err
 	}
 	sim.Start()
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	document, _ := toolKeys.KeySet()
-	for _, name := range platforms {
+	for _, name := range platformsim.ProfileNames() {
 		if err := sim.Platform(name).SetTool(toolConfig("quiz", string(document))); err != nil {
 			return 0, err
 		}
 	}
 	return m.Run(), nil
+}
+
+// everyPlatform is a configuration with all profiles; the one that can offer a Caliper endpoint does.
+func everyPlatform() map[string]platformsim.PlatformConfig {
+	all := map[string]platformsim.PlatformConfig{}
+	for _, name := range platformsim.ProfileNames() {
+		all[name] = platformsim.PlatformConfig{Caliper: name == "brightspace"}
+	}
+	return all
 }
 
 func toolConfig(name, jwks string) platformsim.ToolConfig {
@@ -133,6 +144,7 @@ type sidecar struct {
 	tokens     pb.TokenServiceClient
 	grades     pb.GradeServiceClient
 	rosters    pb.RosterServiceClient
+	events     pb.EventServiceClient
 	keys       pb.KeyServiceClient
 	secrets    map[string]string // what it is, by its text
 }
@@ -180,6 +192,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
 		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
+		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
+		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
 		ToolKeys:  toolKeys,
 		Logger:    logger,
 	}
@@ -202,7 +216,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		c.searchLog()
 	})
 	c.launches, c.tokens = pb.NewLaunchServiceClient(c.connection), pb.NewTokenServiceClient(c.connection)
-	c.grades, c.rosters, c.keys = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewKeyServiceClient(c.connection)
+	c.grades, c.rosters, c.events = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewEventServiceClient(c.connection)
+	c.keys = pb.NewKeyServiceClient(c.connection)
 	return c
 }
 

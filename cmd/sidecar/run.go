@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
@@ -207,11 +209,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("service tokens", func() error { tokens.Close(); return nil })
-	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	shared, err := servicetoken.NewShared(tokens)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := servicetoken.NewShared(tokens)
+	grades, err := ags.New(ags.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
 	if err != nil {
 		return nil, err
 	}
@@ -227,8 +229,16 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
+	groupLists, err := groups.New(groups.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	sensors, err := events.New(events.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, LineItems: lineItems, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
