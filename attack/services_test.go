@@ -19,7 +19,7 @@ type services struct {
 	mutex    sync.Mutex
 	tokens   int    // token requests that came
 	requests int    // requests to services that came
-	tokenIn  int    // of those, without the platform's own token
+	strange  int    // of those, without the platform's own token
 	link     string // Link header of the first page after it is set
 	status   int    // of a redirect; 0: none is answered
 	location string
@@ -32,7 +32,7 @@ const serviceToken = "the-service-token"
 func (s *services) set(change func(*services)) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.tokens, s.requests, s.tokenIn, s.link, s.status, s.location, s.bomb = 0, 0, 0, "", 0, "", false
+	s.tokens, s.requests, s.strange, s.link, s.status, s.location, s.bomb = 0, 0, 0, "", 0, "", false
 	if change != nil {
 		change(s)
 	}
@@ -41,7 +41,7 @@ func (s *services) set(change func(*services)) {
 func (s *services) counted() (tokens, requests, strange int) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.tokens, s.requests, s.tokenIn
+	return s.tokens, s.requests, s.strange
 }
 
 func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isToken {
 		s.tokens++
 	} else if s.requests++; r.Header.Get("Authorization") != "Bearer "+serviceToken {
-		s.tokenIn++
+		s.strange++
 	}
 	redirects := s.status != 0 && (isToken == strings.HasPrefix(s.location, "token:"))
 	switch {
@@ -76,6 +76,8 @@ func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	case strings.Contains(r.Header.Get("Accept"), "membership"):
 		io.WriteString(w, `{"id":"x","context":{"id":"c"},"members":[]}`)
+	case strings.Contains(r.Header.Get("Accept"), "contextgroup"):
+		io.WriteString(w, `{"groups":[],"sets":[]}`)
 	case strings.Contains(r.Header.Get("Accept"), "container"):
 		io.WriteString(w, "[]")
 	default:

@@ -191,6 +191,7 @@ type stack struct {
 	grades    pb.GradeServiceClient
 	rosters   pb.RosterServiceClient
 	tokens    pb.TokenServiceClient
+	events    pb.EventServiceClient
 }
 
 // newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name.
@@ -299,7 +300,7 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	})
 	connection := must(grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	s.launches, s.grades = pb.NewLaunchServiceClient(connection), pb.NewGradeServiceClient(connection)
-	s.rosters, s.tokens = pb.NewRosterServiceClient(connection), pb.NewTokenServiceClient(connection)
+	s.rosters, s.tokens, s.events = pb.NewRosterServiceClient(connection), pb.NewTokenServiceClient(connection), pb.NewEventServiceClient(connection)
 	t.Cleanup(func() {
 		if err := connection.Close(); err != nil {
 			t.Error(err)
