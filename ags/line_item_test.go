@@ -339,6 +339,8 @@ func TestGetAndDelete(t *testing.T) {
 }
 
 // The answers of platforms, as they write them.
+//
+// REQ-154 REQ-196 REQ-197
 func TestLineItemRefusals(t *testing.T) {
 	for name, test := range map[string]struct {
 		dialect string
@@ -423,7 +425,7 @@ func TestLineItemRefusals(t *testing.T) {
 	}
 }
 
-// REQ-148 REQ-149
+// REQ-148 REQ-149 REQ-150
 func TestUpdateWritesTheWholeItemBack(t *testing.T) {
 	const before = `{"id":"%s/1?x=1","label":"Old","scoreMaximum":10,"resourceLinkId":"57","ltiLinkId":"57","resourceId":"r","tag":"t","startDateTime":"2026-01-01T00:00:00Z",` +
 		`"https://v.example/kept":{"deep":[1.10,"\u00fc"]},"unknown":null}`

@@ -175,6 +175,8 @@ func (s *stack) confined(call func() error, requests int, wires []*tripwire, wan
 }
 
 // TestURIsOfTheTool hands in every spelling at every entry. None may cause a request of any kind.
+//
+// REQ-202
 func TestURIsOfTheTool(t *testing.T) {
 	s := newStackOf(t, 1, addServices)
 	list := s.spellings()
@@ -212,6 +214,8 @@ func addServices(s *stack, add addParty) {
 
 // TestLinksOfThePlatform answers with every spelling as the next page, and as where the service has moved. The token
 // follows none of them.
+//
+// REQ-202
 func TestLinksOfThePlatform(t *testing.T) {
 	s := newStackOf(t, 1, addServices)
 	for _, e := range entries {
@@ -342,6 +346,8 @@ func TestAddressesAreChecked(t *testing.T) {
 
 // TestOriginsOfOthers: what a platform's launches teach is for its own deployment. A platform that names the tripwire as
 // its services gets no token of another, whichever registration and deployment the tool names.
+//
+// REQ-202
 func TestOriginsOfOthers(t *testing.T) {
 	s := newStackOf(t, 1, addServices)
 	hostile := "https://" + s.tripwire.address

@@ -201,6 +201,7 @@ func (p *tokenPlatform) claimsOf(i int) (header, claims map[string]any) {
 	return header, claims
 }
 
+// REQ-181 REQ-182 REQ-183 REQ-187 REQ-188 REQ-189 REQ-190
 func TestRequest(t *testing.T) {
 	p := newTokenPlatform(t)
 	token := p.want("t1", 1)
@@ -233,6 +234,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// REQ-184 REQ-185 REQ-186
 func TestRegistrationDecidesAudienceAndDeploymentClaim(t *testing.T) {
 	p := newTokenPlatform(t)
 	p.registration.TokenAudience, p.registration.OmitDeploymentClaim = "https://aud.example", true
@@ -283,6 +285,7 @@ func TestNamedDialectDecidesTheAudience(t *testing.T) {
 	}
 }
 
+// REQ-194
 func TestCache(t *testing.T) {
 	p := newTokenPlatform(t)
 	first := p.want("t1", 1)
@@ -311,6 +314,7 @@ func TestFailingRefreshLeavesTheTokenInUse(t *testing.T) {
 	p.wantReason(lti.ReasonTokenRequestRefused)
 }
 
+// REQ-195
 func TestCacheKey(t *testing.T) {
 	base := func() request {
 		return request{registration: &platform.Registration{Name: "n", Issuer: "i", ClientID: "c", TokenURI: "u", TokenAudience: "a"}, deploymentID: "d", scopes: []string{"x", "y"}}
@@ -338,6 +342,7 @@ func TestCacheKey(t *testing.T) {
 	}
 }
 
+// REQ-194
 func TestHerdCausesOneRequestThatNoCallerCanCancel(t *testing.T) {
 	p := newTokenPlatform(t)
 	p.hold = make(chan struct{})
@@ -368,6 +373,7 @@ func TestHerdCausesOneRequestThatNoCallerCanCancel(t *testing.T) {
 	p.want("t1", 1)
 }
 
+// REQ-191 REQ-193 REQ-201
 func TestAnswersTaken(t *testing.T) {
 	for name, test := range map[string]struct {
 		body     string
@@ -414,6 +420,7 @@ func TestMargin(t *testing.T) {
 	}
 }
 
+// REQ-191 REQ-192 REQ-198 REQ-199 REQ-201
 func TestAnswersRefused(t *testing.T) {
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"
 	for name, test := range map[string]struct {
