@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/outbound"
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
@@ -132,9 +133,25 @@ func (c *LineItemClient) create(ctx context.Context, site *site, container strin
 	default:
 		return Ensured{}, err
 	}
-	if _, item := readLineItem(answer.Body); item.URI == "" {
+	_, item := readLineItem(answer.Body)
+	switch {
+	case item.URI == "":
 		return Ensured{}, invalid(site, "the line item that was made has no id")
+	case item.Label == "": // some answer with less than they took
+		_, item = readLineItem(body.merged(answer.Body))
 	}
-	_, item := readLineItem(body.merged(answer.Body)) // some answer with less than they took
+	if !filter.matches(&item) {
+		return Ensured{}, c.takeBack(ctx, site, scope, item.URI)
+	}
 	return Ensured{Item: item, Created: true}, nil
+}
+
+// takeBack deletes a line item that a platform made without what it is found by, as Blackboard leaves out the resource
+// link: the next call would make another. It returns what to answer.
+func (c *LineItemClient) takeBack(ctx context.Context, site *site, scope, uri string) error {
+	detail := "it made the line item without the resource link, resource id or tag that it is found by"
+	if _, err := c.call(ctx, site, scope, outbound.Request{Method: http.MethodDelete, URI: uri}); err != nil {
+		detail += ", and it could not be deleted again"
+	}
+	return invalid(site, detail)
 }

@@ -137,6 +137,39 @@ func TestEnsureReadsAgainWhatItFoundBefore(t *testing.T) {
 	c.wantEnsured(quiz(), "/items/3", false)
 }
 
+// A platform that drops what an item is found by would be given a new one at each call.
+func TestItemThatCannotBeFoundAgainIsTakenBack(t *testing.T) {
+	c := newColumns(t)
+	c.after = func(w http.ResponseWriter, _ *http.Request) bool {
+		item := c.items[fmt.Sprintf("/items/%d", c.next)]
+		delete(item, "resourceLinkId")
+		answerJSON(t, w, http.StatusCreated, item)
+		return true
+	}
+	wanted := quiz()
+	wanted.ResourceLinkID = "link"
+	for range 2 {
+		_, err := c.ensure(wanted)
+		if e := c.wantReason(err, lti.ReasonPlatformAnswerInvalid); !strings.Contains(e.Message, "resource link") || strings.Contains(e.Message, "could not") {
+			t.Errorf("message %q", e.Message)
+		}
+		if len(c.items) != 0 {
+			t.Errorf("%d items are left", len(c.items))
+		}
+	}
+	c.broken = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return r.Method == http.MethodDelete
+	}
+	_, err := c.ensure(wanted)
+	if e := c.wantReason(err, lti.ReasonPlatformAnswerInvalid); !strings.Contains(e.Message, "could not be deleted") {
+		t.Errorf("message %q", e.Message)
+	}
+	c.wantEnsured(quiz(), "/items/3", false) // without the link it is found
+}
+
 // A platform that gives an item a URI elsewhere does not get the token sent there, and does not block the item either.
 func TestEnsureSendsNothingToAForeignID(t *testing.T) {
 	c := newColumns(t)

@@ -86,6 +86,20 @@ func testLineItems(t *testing.T, c *campus, name string) {
 		t.Errorf("by tag: %v", items)
 	}
 
+	// Of a link of its own: where the platform does not keep that, nothing is left behind.
+	linked := &ltisidecarv1.EnsureLineItemRequest{Endpoint: endpoint, Wanted: &ltisidecarv1.LineItem{
+		Label: "Linked", ScoreMaximum: proto.Float64(1), ResourceLinkId: launched.GetResourceLink().GetId(), ResourceId: "linked", Tag: "linked",
+	}}
+	before := len(c.sim.Platform(name).Gradebook())
+	made, err := c.grades.EnsureLineItem(t.Context(), linked)
+	if name == "blackboard" {
+		if reason, _ := reasonOf(t, err); reason != "PLATFORM_ANSWER_INVALID" || len(c.sim.Platform(name).Gradebook()) != before {
+			t.Errorf("EnsureLineItem: %v, with %d columns after %d", err, len(c.sim.Platform(name).Gradebook()), before)
+		}
+	} else if err != nil || !made.GetCreated() || must(c.grades.EnsureLineItem(t.Context(), linked))(t).GetCreated() {
+		t.Errorf("EnsureLineItem: %v, %v, and again", made, err)
+	}
+
 	c.sim.Platform(name).RevokeTokens()
 	changed := must(c.grades.UpdateLineItem(t.Context(), &ltisidecarv1.UpdateLineItemRequest{
 		Endpoint: endpoint, Item: &ltisidecarv1.LineItem{Uri: first.GetItem().GetUri(), Label: "Renamed", Tag: "not named by the mask"},
@@ -115,7 +129,7 @@ func testLineItems(t *testing.T, c *campus, name string) {
 		t.Errorf("results of the other column: %v", results)
 	}
 
-	_, err := c.grades.DeleteLineItem(t.Context(), &ltisidecarv1.DeleteLineItemRequest{Endpoint: endpoint, LineItemUri: second.GetItem().GetUri()})
+	_, err = c.grades.DeleteLineItem(t.Context(), &ltisidecarv1.DeleteLineItemRequest{Endpoint: endpoint, LineItemUri: second.GetItem().GetUri()})
 	if name == "openedx" { // it lets no tool delete
 		if reason, _ := reasonOf(t, err); reason != "SERVICE_REFUSED" {
 			t.Errorf("DeleteLineItem: %v, want SERVICE_REFUSED", err)
