@@ -28,12 +28,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/platformsim"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
@@ -75,18 +78,27 @@ func runAll(m *testing.M) (code int, err error) {
 	if toolKeys, err = keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: directory + "/keys", Create: true}); err != nil {
 		return 0, err
 	}
-	if sim, err = platformsim.New(platformsim.Config{}); err != nil {
+	if sim, err = platformsim.New(platformsim.Config{Platforms: everyPlatform()}); err != nil {
 		return 0, err
 	}
 	sim.Start()
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	document, _ := toolKeys.KeySet()
-	for _, name := range platforms {
+	for _, name := range platformsim.ProfileNames() {
 		if err := sim.Platform(name).SetTool(toolConfig("quiz", string(document))); err != nil {
 			return 0, err
 		}
 	}
 	return m.Run(), nil
+}
+
+// everyPlatform is a configuration with all profiles; the one that can offer a Caliper endpoint does.
+func everyPlatform() map[string]platformsim.PlatformConfig {
+	all := map[string]platformsim.PlatformConfig{}
+	for _, name := range platformsim.ProfileNames() {
+		all[name] = platformsim.PlatformConfig{Caliper: name == "brightspace"}
+	}
+	return all
 }
 
 func toolConfig(name, jwks string) platformsim.ToolConfig {
@@ -132,6 +144,7 @@ type sidecar struct {
 	tokens     pb.TokenServiceClient
 	grades     pb.GradeServiceClient
 	rosters    pb.RosterServiceClient
+	events     pb.EventServiceClient
 	keys       pb.KeyServiceClient
 	secrets    map[string]string // what it is, by its text
 }
@@ -164,6 +177,7 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, Logger: logger}))(t)
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: store}))(t)
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))(t)
+	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t)
 	t.Cleanup(func() {
 		tokens.Close()
 		platformKeys.Close()
@@ -171,14 +185,17 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		check(t, errors.Join(nonces.Close(), store.Close()))
 	})
 	config := server.Config{
-		Registry: registry,
-		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
-		Learned:  learned,
-		Tokens:   tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-		Rosters:  must(nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-		ToolKeys: toolKeys,
-		Logger:   logger,
+		Registry:  registry,
+		Launches:  must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
+		Learned:   learned,
+		Tokens:    tokens,
+		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
+		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
+		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
+		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		ToolKeys:  toolKeys,
+		Logger:    logger,
 	}
 	if s.wrap != nil {
 		s.wrap(&config)
@@ -199,7 +216,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		c.searchLog()
 	})
 	c.launches, c.tokens = pb.NewLaunchServiceClient(c.connection), pb.NewTokenServiceClient(c.connection)
-	c.grades, c.rosters, c.keys = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewKeyServiceClient(c.connection)
+	c.grades, c.rosters, c.events = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewEventServiceClient(c.connection)
+	c.keys = pb.NewKeyServiceClient(c.connection)
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/nrps"
@@ -35,6 +36,17 @@ type Rosters interface {
 	Members(ctx context.Context, registration *platform.Registration, endpoint lti.MembershipEndpoint, options nrps.Options, yield func(nrps.Batch) error) (nrps.End, error)
 }
 
+// Groups reads groups.
+type Groups interface {
+	Groups(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.Group, error)
+	Sets(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.GroupSet, error)
+}
+
+// Events sends Caliper events.
+type Events interface {
+	Send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) (time.Time, error)
+}
+
 // ToolKeys gives the tool's public keys.
 type ToolKeys interface {
 	KeySet() (document []byte, lifetime time.Duration)
@@ -42,16 +54,19 @@ type ToolKeys interface {
 
 // Config configures a Server. All fields are required but Metrics and Now.
 type Config struct {
-	Registry *platform.Registry
-	Launches *launch.Validator
-	Learned  *platform.Learned
-	Tokens   ServiceTokens
-	Grades   Grades
-	Rosters  Rosters
-	ToolKeys ToolKeys
-	Logger   *slog.Logger
-	Metrics  *Metrics         // nil: nothing is counted
-	Now      func() time.Time // nil: time.Now
+	Registry  *platform.Registry
+	Launches  *launch.Validator
+	Learned   *platform.Learned
+	Tokens    ServiceTokens
+	Grades    Grades
+	LineItems LineItems
+	Rosters   Rosters
+	Groups    Groups
+	Events    Events
+	ToolKeys  ToolKeys
+	Logger    *slog.Logger
+	Metrics   *Metrics         // nil: nothing is counted
+	Now       func() time.Time // nil: time.Now
 }
 
 // Server is the API. It may be used by many goroutines.
@@ -62,7 +77,7 @@ type Server struct {
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
-	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.Rosters == nil || config.ToolKeys == nil || config.Logger == nil {
+	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.LineItems == nil || config.Rosters == nil || config.Groups == nil || config.Events == nil || config.ToolKeys == nil || config.Logger == nil {
 		return nil, errors.New("server: a part is missing")
 	}
 	if config.Now == nil {
@@ -105,6 +120,7 @@ func (s *Server) Register(registrar grpc.ServiceRegistrar) {
 	pb.RegisterTokenServiceServer(registrar, &tokenService{Server: s})
 	pb.RegisterGradeServiceServer(registrar, &gradeService{Server: s})
 	pb.RegisterRosterServiceServer(registrar, &rosterService{Server: s})
+	pb.RegisterEventServiceServer(registrar, &eventService{Server: s})
 	pb.RegisterKeyServiceServer(registrar, &keyService{Server: s})
 }
 

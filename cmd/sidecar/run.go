@@ -20,11 +20,14 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
@@ -164,7 +167,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
 		return nil, err
 	}
-	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory", SyncAlways: config.Nonce.Sync == "always"}
 	if !nonceConfig.InMemory {
 		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
 	}
@@ -174,7 +177,10 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	}
 	ends.add("nonces", nonces.Close)
 
-	client, err := newOutbound(config)
+	client, err := newOutbound(config, func(host string, pause time.Duration) {
+		metrics.CountSuspension()
+		logger.Warn("a host keeps failing: nothing is sent to it for a while", "host", host, "pause", pause)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -203,16 +209,36 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("service tokens", func() error { tokens.Close(); return nil })
-	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	shared, err := servicetoken.NewShared(tokens)
 	if err != nil {
 		return nil, err
 	}
-	rosters, err := nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	grades, err := ags.New(ags.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	lineItems, err := ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: shared, Pages: reader, Allowed: learned.CheckOrigin})
+	if err != nil {
+		return nil, err
+	}
+	rosters, err := nrps.New(nrps.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	groupLists, err := groups.New(groups.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	sensors, err := events.New(events.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
 	if err != nil {
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
@@ -228,8 +254,8 @@ func (f countedFetcher) Do(ctx context.Context, request outbound.Request) (*outb
 	return answer, err
 }
 
-func newOutbound(config *Config) (*outbound.Client, error) {
-	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev}
+func newOutbound(config *Config, suspended func(host string, pause time.Duration)) (*outbound.Client, error) {
+	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev, Suspended: suspended}
 	if config.CAPEM != nil {
 		roots, err := outbound.RootsWith(config.CAPEM)
 		if err != nil {
