@@ -18,9 +18,18 @@ func (o *Outbox) Entries(ctx context.Context, filter records.EntryFilter, after 
 	return page, o.listError(ctx, err)
 }
 
-// AwaitChange waits for a change after a cursor. Its error is as that of Entries.
+// AwaitChange waits for a change after a cursor. Its error is as that of Entries, and STORE_UNAVAILABLE where the outbox
+// stops.
 func (o *Outbox) AwaitChange(ctx context.Context, after string) error {
-	return o.listError(ctx, o.config.Lanes.AwaitChange(ctx, o.config.Kind, after))
+	bounded, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(o.serving, cancel)
+	defer stop()
+	err := o.config.Lanes.AwaitChange(bounded, o.config.Kind, after)
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+		return &lti.Error{Reason: lti.ReasonStoreUnavailable, Message: "The sidecar is stopping: call again, with the last cursor."}
+	}
+	return o.listError(ctx, err)
 }
 
 func (o *Outbox) listError(ctx context.Context, err error) error {

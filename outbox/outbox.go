@@ -95,7 +95,8 @@ type Outbox struct {
 
 	ctx         context.Context // ends with Close; attempts run in it
 	cancel      context.CancelFunc
-	stopping    chan struct{} // closed where no new attempt begins and nobody waits any more
+	serving     context.Context // ends where no new attempt begins and nobody waits any more
+	stop        context.CancelFunc
 	wake        chan struct{} // holds one element where the backlog is worth a look
 	interactive chan struct{} // one element for each attempt that somebody waits for
 	background  chan struct{} // one element for each attempt of the backlog
@@ -104,7 +105,6 @@ type Outbox struct {
 	mutex   sync.Mutex
 	waiters map[string]map[chan struct{}]struct{} // by lane
 	awaited map[string]int                        // by entry: how many wait for its end
-	stopped bool
 }
 
 // New returns an Outbox that does nothing by itself before Run.
@@ -131,6 +131,7 @@ func New(config Config) (*Outbox, error) {
 		config.Observe = func(records.EntryState) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	serving, stop := context.WithCancel(ctx)
 	return &Outbox{
 		config: config,
 		policy: policy{horizon: config.Horizon, atLeastOnce: config.AtLeastOnce},
@@ -139,9 +140,9 @@ func New(config Config) (*Outbox, error) {
 		wake:        make(chan struct{}, 1),
 		interactive: make(chan struct{}, interactiveAttempts),
 		background:  make(chan struct{}, backgroundAttempts),
-		stopping:    make(chan struct{}),
-		waiters:     make(map[string]map[chan struct{}]struct{}),
-		awaited:     make(map[string]int),
+		serving:     serving, stop: stop,
+		waiters: make(map[string]map[chan struct{}]struct{}),
+		awaited: make(map[string]int),
 	}, nil
 }
 
@@ -206,7 +207,7 @@ func (o *Outbox) await(ctx context.Context, entry records.LaneEntry, changed <-c
 			over = true
 		case <-ctx.Done():
 			over = true
-		case <-o.stopping:
+		case <-o.serving.Done():
 			over = true
 		}
 	}

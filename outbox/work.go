@@ -43,19 +43,12 @@ func (o *Outbox) Run(ctx context.Context) {
 	}
 }
 
-func (o *Outbox) stop() {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	if !o.stopped {
-		o.stopped = true
-		close(o.stopping)
-	}
-}
-
 // Close waits a little for the attempts under way, and then ends them: their entries are ambiguous where bytes had
 // left. It may be called more than once.
 func (o *Outbox) Close() {
-	o.stop()
+	o.mutex.Lock()
+	o.stop() // under the lock: begin looks and counts under it
+	o.mutex.Unlock()
 	timer := time.AfterFunc(closePatience, o.cancel)
 	o.attempts.Wait()
 	timer.Stop()
@@ -66,7 +59,7 @@ func (o *Outbox) Close() {
 func (o *Outbox) begin() bool {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
-	if o.stopped {
+	if o.serving.Err() != nil {
 		return false
 	}
 	o.attempts.Add(1)

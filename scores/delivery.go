@@ -142,11 +142,17 @@ func (b *Book) List(ctx context.Context, filter Filter, after string, limit int)
 // now on. It begins with a nil delivery and the cursor to begin with.
 func (b *Book) Watch(ctx context.Context, registration, after string, yield func(delivery *Delivery, cursor string) error) error {
 	if after == "" {
-		end, err := b.end(ctx)
+		counts, err := b.outbox.Counts(ctx)
 		if err != nil {
 			return err
 		}
-		after = end
+		if after = counts.Cursor; after == "" { // nothing was ever taken, so a list from the beginning misses nothing
+			page, err := b.List(ctx, Filter{Registration: registration}, "", 1)
+			if err != nil {
+				return err
+			}
+			after = page.Cursor
+		}
 	}
 	if err := yield(nil, after); err != nil {
 		return err
@@ -168,19 +174,6 @@ func (b *Book) Watch(ctx context.Context, registration, after string, yield func
 		if err := b.outbox.AwaitChange(ctx, after); err != nil {
 			return err
 		}
-	}
-}
-
-// end returns the cursor after the last change.
-func (b *Book) end(ctx context.Context) (string, error) {
-	after := ""
-	for {
-		// No entry has this owner, so nothing is read but the cursor.
-		page, err := b.outbox.Entries(ctx, records.EntryFilter{Owner: "~none~"}, after, records.MaxPage)
-		if err != nil || !page.More {
-			return page.Next, err
-		}
-		after = page.Next
 	}
 }
 

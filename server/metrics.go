@@ -23,6 +23,7 @@ type Metrics struct {
 	refusals    map[lti.Reason]prometheus.Counter
 	fetches     *prometheus.CounterVec
 	suspensions prometheus.Counter
+	outcomes    *prometheus.CounterVec
 }
 
 // callSeconds are the upper bounds of the duration histogram: from a refusal before any arithmetic to a launch that has
@@ -47,6 +48,9 @@ func NewMetrics() *Metrics {
 			Name: "ltisidecar_platform_suspensions_total", Help: "How often requests to a host were paused because it kept failing.",
 		}),
 	}
+	m.outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ltisidecar_score_outcomes_total", Help: "Scores that ended, by state: delivered, superseded when they came, unconfirmed, refused.",
+	}, []string{"state"})
 	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ltisidecar_refusals_total", Help: "Calls answered with an error, by the reason that docs/errors.md describes.",
 	}, []string{"reason"})
@@ -56,7 +60,7 @@ func NewMetrics() *Metrics {
 	for _, result := range []string{fetchAnswered, fetchFailed} {
 		m.fetches.WithLabelValues(result)
 	}
-	m.registry.MustRegister(m.calls, m.duration, refusals, m.fetches, m.suspensions,
+	m.registry.MustRegister(m.calls, m.duration, refusals, m.fetches, m.suspensions, m.outcomes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
