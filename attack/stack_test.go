@@ -50,6 +50,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
+	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
@@ -279,9 +280,13 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	}))
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Now: s.clock.now}))
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
+	book := must(scores.New(scores.Config{
+		Lanes: must(records.Lanes(boltstore.LanesConfig{Now: s.clock.now})), Registration: registry.ByName, Logger: logger, Now: s.clock.now,
+		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+	}))
 	api := must(server.New(server.Config{
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
-		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+		Scores:    book,
 		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens)), Pages: reader, Allowed: learned.CheckOrigin})),
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader})),
 		Groups:    must(groups.New(groups.Config{Pages: reader})),
@@ -307,6 +312,7 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 		}
 		grpcServer.Stop()
 		running.Wait()
+		book.Close()
 		tokens.Close()
 		platformKeys.Close()
 		client.Close()

@@ -126,11 +126,8 @@ type Request struct {
 // refusal by the platform, with the delivery's id; until then it is what ags.Client.Draft or outbox.Outbox.Submit
 // answers, or REQUEST_ID_REUSED.
 func (b *Book) Post(ctx context.Context, request Request) (Delivery, error) {
-	switch {
-	case len(request.RequestID) > MaxRequestIDLength || strings.ContainsFunc(request.RequestID, func(r rune) bool { return r < ' ' || r > '~' }):
+	if len(request.RequestID) > MaxRequestIDLength || strings.ContainsFunc(request.RequestID, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return Delivery{}, lti.FieldError("request_id", "it is not at most %d characters of printable ASCII", MaxRequestIDLength)
-	case request.Wait < 0 || request.Wait > MaxWait:
-		return Delivery{}, lti.FieldError("max_wait", "it is not from 0 to %v", MaxWait)
 	}
 	draft, err := b.config.Grades.Draft(ctx, request.Registration, request.Endpoint, request.Score)
 	if err != nil {
@@ -167,8 +164,11 @@ func (b *Book) Post(ctx context.Context, request Request) (Delivery, error) {
 		return Delivery{}, lti.Errorf(lti.ReasonRequestIDReused, "The request id %q was used before, with another score.", lti.Excerpt(request.RequestID)).
 			With("registration", request.Registration.Name).With("request_id", lti.Excerpt(request.RequestID)).With("delivery_id", entry.ID)
 	}
-	if delivery.State == StateRefused {
+	switch delivery.State {
+	case StateRefused:
 		return delivery, delivery.refusal()
+	case StateDelivering:
+		delivery.State = StateQueued // nothing is known yet, and it is kept
 	}
 	return delivery, nil
 }

@@ -56,7 +56,9 @@ func (s *gradeService) PostScore(ctx context.Context, request *pb.PostScoreReque
 		if err := request.MaxWait.CheckValid(); err != nil {
 			return nil, lti.FieldError("max_wait", "it is no valid duration")
 		}
-		wait = request.MaxWait.AsDuration()
+		if wait = request.MaxWait.AsDuration(); wait < 0 || wait > scores.MaxWait {
+			return nil, lti.FieldError("max_wait", "it is not from 0 to %v", scores.MaxWait)
+		}
 	}
 	if deadline, limited := ctx.Deadline(); limited && wait > 0 {
 		wait = min(wait, max(time.Until(deadline)-answerMargin, 0))
