@@ -121,7 +121,7 @@ func LoadConfig(path string) (*Config, error) {
 func decode(decoder *yaml.Decoder, config *Config) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = errors.New("the YAML reader cannot make sense of it: look for a tag (!) or a text where a list or a map belongs")
+			err = fmt.Errorf("the YAML reader cannot make sense of it: look for a tag (!) or a text where a list or a map belongs (it says: %v)", value)
 		}
 	}()
 	return decoder.Decode(config)
