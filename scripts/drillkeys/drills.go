@@ -46,6 +46,7 @@ var drills = []drill{
 	{"rotation, published first", 1, drillRotation},
 	{"rotation, published first, under a flood", 1, drillRotationUnderFlood},
 	{"rotation without overlap", 1, drillSwap},
+	{"rotation without overlap, under a flood", 1, drillSwapUnderFlood},
 	{"outage of 24 hours", 1, drillOutage},
 	{"removal", 1, drillRemoval},
 	{"poisoned neighbours and 700 keys", 1, drillNeighbours},
