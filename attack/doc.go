@@ -6,6 +6,7 @@
 // no refusal hides behind another. After each refusal the same login must still succeed, the counter of that reason
 // must have grown by one and no other, and nothing may have been sent to a host that only the attack named.
 //
-// `make attack` prints the table. Families: J header, signature and JSON; K platform keys; C claims and mix-up; N
-// replay; L login initiation; R open redirects; F the form, the state and the binding.
+// `make attack` prints the table. Families: J header, signature and JSON; K platform keys; C claims and mix-up; M
+// messages and our own tokens; P platform notices; N replay; L login initiation; R open redirects; F the form, the state
+// and the binding. docs/attacks.md says of each attack that is known where it is tried.
 package attack

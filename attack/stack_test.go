@@ -55,6 +55,8 @@ const (
 	launchURI = "https://tool.example/lti/launch"
 	target    = "https://tool.example/quiz/7"
 	goodKID   = "k1"
+
+	lti11Secret = "lti 1.1 secret"
 )
 
 // The keys of the platforms. Each signs with crypto/rsa or crypto/ecdsa, not with the code under attack.
@@ -183,11 +185,27 @@ type stack struct {
 	errors    *atomic.Int64
 	tripwire  *tripwire
 	parties   map[string]*party
+	nonces    *faultyStore
+	toolKeys  *keystore.ToolKeys
+	socket    string
 	launches  pb.LaunchServiceClient
 }
 
-// newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name.
+// newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name. It
+// remembers nonces in memory.
 func newStack(t *testing.T, instance byte, more ...string) *stack {
+	t.Helper()
+	directory := must(os.MkdirTemp("", "attack")) // short: the path of a Unix socket has at most 107 bytes
+	t.Cleanup(func() {
+		if err := os.RemoveAll(directory); err != nil {
+			t.Error(err)
+		}
+	})
+	return newStackIn(t, directory, badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}}, more...)
+}
+
+// newStackIn starts a sidecar that keeps its files in a directory. The stack sets the clocks of its nonce store.
+func newStackIn(t *testing.T, directory string, nonces badgerstore.Config, more ...string) *stack {
 	t.Helper()
 	s := &stack{t: t, clock: new(clock), metrics: server.NewMetrics(), errors: new(atomic.Int64), tripwire: newTripwire(t), parties: map[string]*party{}}
 	mux := http.NewServeMux()
@@ -220,23 +238,21 @@ func newStack(t *testing.T, instance byte, more ...string) *stack {
 		r.AllowAnonymous, r.UnknownDeployments = true, platform.AcceptDeployments
 		r.TargetOrigins = []string{"https://media.tool.example:8443", "https://[2001:db8::1]"}
 	})
+	add("messages", platformKey, func(r *platform.Registration) {
+		r.MessageTypes = lti.MessageTypes()
+		r.LTI11 = []platform.LTI11Key{{ConsumerKey: "consumer-1", Secret: platform.NewSecret(lti11Secret)}, {ConsumerKey: "consumer-2", Secret: platform.NewSecret("another")}}
+	})
 	for _, name := range more {
 		add(name, platformKey, nil)
 	}
-	s.serve(keys, instance)
+	s.serve(keys, directory, nonces)
 	return s
 }
 
 // serve makes the parts, lowest first, and serves them over a Unix socket until the test ends.
-func (s *stack) serve(keys *httptest.Server, instance byte) {
+func (s *stack) serve(keys *httptest.Server, directory string, memory badgerstore.Config) {
 	t := s.t
 	t.Helper()
-	directory := must(os.MkdirTemp("", "attack")) // short: the path of a Unix socket has at most 107 bytes
-	t.Cleanup(func() {
-		if err := os.RemoveAll(directory); err != nil {
-			t.Error(err)
-		}
-	})
 	logger := slog.New(errorLog{slog.DiscardHandler, s.errors})
 	var registrations []platform.Registration
 	for _, name := range slices.Sorted(maps.Keys(s.parties)) {
@@ -244,14 +260,17 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	}
 	registry := must(platform.NewRegistry(registrations))
 	records := must(boltstore.Open(boltstore.Config{Path: filepath.Join(directory, "records.db")}))
-	nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}, Now: s.clock.now, Monotonic: s.clock.elapsed}))
+	memory.Now, memory.Monotonic = s.clock.now, s.clock.elapsed
+	nonces := must(badgerstore.Open(memory))
+	s.nonces = &faultyStore{Store: nonces}
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: filepath.Join(directory, "keys"), Create: true}))
+	s.toolKeys = toolKeys
 	roots := keys.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: roots}))
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Now: s.clock.now, Logger: logger}))
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: records, Now: s.clock.now}))
 	s.validator = must(launch.New(launch.Config{
-		Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Now: s.clock.now,
+		Registry: registry, Keys: platformKeys, Nonces: s.nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, Now: s.clock.now,
 	}))
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))
 	api := must(server.New(server.Config{
@@ -262,15 +281,15 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)
-	socket := filepath.Join(directory, "sidecar.sock")
-	listener := must((&net.ListenConfig{}).Listen(t.Context(), "unix", socket))
+	s.socket = filepath.Join(directory, "sidecar.sock")
+	listener := must((&net.ListenConfig{}).Listen(t.Context(), "unix", s.socket))
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := grpcServer.Serve(listener); err != nil {
 			t.Error(err)
 		}
 	})
-	connection := must(grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	connection := must(grpc.NewClient("unix://"+s.socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	s.launches = pb.NewLaunchServiceClient(connection)
 	t.Cleanup(func() {
 		if err := connection.Close(); err != nil {
