@@ -190,4 +190,6 @@ var mutants = []mutant{
 	{`platform: tokens go to any origin`, `platform/learned.go`, "if slices.Contains(allowed, origin) {\n\t\treturn nil", "if slices.Contains(allowed, origin) || len(allowed) > 0 {\n\t\treturn nil", ""},
 	{`platform: hosts that end like the maker's pass`, `platform/learned.go`, `strings.HasSuffix(host, "."+suffix)`, `strings.HasSuffix(host, suffix)`, ""},
 	{`platform: http services pass`, `platform/learned.go`, `err == nil && !l.allowHTTP && `, `err == nil && l.allowHTTP && `, ""},
+	{`server: refused notices are not counted`, `server/launch_service.go`, `			s.config.Metrics.refused(result.Refusal.Reason)
+`, ``, `TestNotices`},
 }
