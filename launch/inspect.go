@@ -64,9 +64,9 @@ type inspection struct {
 	settings InspectConfig
 }
 
-// Inspect judges an id_token or a notice by itself, check by check, for a person who looks for what is wrong. It asks no network and
-// no store, so it cannot judge state, nonce and binding, and a token that passes is no launch. The error says that the
-// settings are wrong, never that the token is.
+// Inspect judges an id_token or a notice by itself, check by check, for a person who looks for what is wrong. It asks no
+// network and no store, so it cannot judge state, nonce and binding, and a token that passes is no launch. The error says
+// that the settings are wrong, never that the token is.
 func Inspect(text string, settings InspectConfig) (*Inspection, error) {
 	validator, err := newInspector(settings)
 	if err != nil {

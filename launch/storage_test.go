@@ -102,8 +102,8 @@ func (l *login) answer(subject string, patch object) object {
 // storageDeadline is how long the page waits for the platform's storage, in milliseconds.
 const storageDeadline = 1500
 
-// TestStoragePageGets plays a platform that answers well, badly, late and not at all, and strangers, to the page that asks for
-// the proof of a login.
+// TestStoragePageGets plays a platform that answers well, badly, late and not at all, and strangers, to the page that asks
+// for the proof of a login.
 //
 // REQ-237 REQ-238 REQ-243
 func TestStoragePageGets(t *testing.T) {
@@ -191,8 +191,8 @@ func TestStoragePageGets(t *testing.T) {
 	}
 }
 
-// TestStoragePagePuts plays the same to the page that begins a login: it goes on to the platform once, and whoever answers
-// cannot say where.
+// TestStoragePagePuts plays the same to the page that begins a login: it goes on to the platform once, and whoever
+// answers cannot say where.
 //
 // REQ-237 REQ-238
 func TestStoragePagePuts(t *testing.T) {
