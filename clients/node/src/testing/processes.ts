@@ -227,7 +227,13 @@ export class Simulator {
       const known = { ...(await this.known(platform)) } as Registration;
       const names = ["issuer", "client_id", "authorization_uri", "token_uri", "jwks_uri", "launch_uris", "login_uri"];
       const same = Object.fromEntries(names.map((name) => [name, known[name]]));
-      registrations.push({ ...same, name: platform, dialect: platform, deployments: [known.deployment_id] });
+      registrations.push({
+        ...same,
+        name: platform,
+        dialect: platform,
+        deployments: [known.deployment_id],
+        message_types: ["LtiResourceLinkRequest", "LtiDeepLinkingRequest"],
+      });
     }
     return registrations;
   }

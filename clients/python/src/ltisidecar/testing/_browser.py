@@ -66,6 +66,8 @@ class Page:
         reader.close()
         self.forms, self.links, self.items = reader.forms, reader.links, reader.items
         self.data = reader.data
+        if self.forms and "document.forms[0].submit()" in self.text:
+            self.forms[0].automatic = True
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
@@ -198,16 +200,19 @@ class Browser:
             request = following
         return self._complete(request, site)
 
-    def launch_request(self, user: str = "student", storage: bool = False) -> Request:
+    def launch_request(self, user: str = "student", storage: bool = False, message: str = "") -> Request:
         """Returns the click on the tool's link in the course."""
         choices = {"tool": "quiz", "user": user, "view": "window" if self.window else "iframe"}
+        if message:
+            choices["message"] = message
         if not storage:
             choices["storage"] = "off"
         return Request("GET", f"{self.platform_url}/course/launch?{urlencode(choices)}")
 
-    def launch(self, user: str = "student", storage: bool = False) -> Page:
-        """Clicks on the tool in the course, and goes where that leads. storage: the platform offers its own."""
-        return self.run(self.launch_request(user, storage), "none")
+    def launch(self, user: str = "student", storage: bool = False, message: str = "") -> Page:
+        """Clicks on the tool in the course, and goes where that leads. storage: the platform offers its own. message:
+        empty, or `LtiDeepLinkingRequest` to pick content."""
+        return self.run(self.launch_request(user, storage, message), "none")
 
     def reload(self, page: Page) -> Page:
         """Sends what led to this page once more, as a reload does."""

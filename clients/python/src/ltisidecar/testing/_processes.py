@@ -24,6 +24,9 @@ from ltisidecar.testing._browser import Browser, Tool
 PLATFORMS = ("canvas", "moodle")
 """The platforms where a tool is installed if nothing else is said. The simulator has more."""
 
+MESSAGE_TYPES = ("LtiResourceLinkRequest", "LtiDeepLinkingRequest")
+"""What the installed tool may be launched with."""
+
 _PROGRAMS = {"sidecar": "LTISIDECAR_BIN", "platformsim": "PLATFORMSIM_BIN"}
 
 
@@ -130,8 +133,8 @@ class Simulator:
             (known,) = (one for one in self.get(platform, "registrations") if one["login_uri"] == tool["login_uri"])
             names = ("issuer", "client_id", "authorization_uri", "token_uri", "jwks_uri", "launch_uris", "login_uri")
             registration = {name: known[name] for name in names}
-            deployments = {"name": platform, "dialect": platform, "deployments": [known["deployment_id"]]}
-            registrations.append(registration | deployments)
+            more_of_it = {"name": platform, "dialect": platform, "deployments": [known["deployment_id"]]}
+            registrations.append(registration | more_of_it | {"message_types": list(MESSAGE_TYPES)})
         return registrations
 
 
