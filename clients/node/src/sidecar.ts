@@ -27,8 +27,8 @@ import { defaultAddress, isHttp, type CallOptions, type TlsOptions } from "./tra
 /** SidecarOptions say where the sidecar is. */
 export interface SidecarOptions {
   /**
-   * Address: `unix:///path` or `host:port` for gRPC, `http+unix:///path` or `http://host:port` for the HTTP listener.
-   * Unset: the environment's LTISIDECAR_ADDRESS, else `unix:///run/ltisidecar/sidecar.sock`.
+   * Address: `http+unix:///path` or `http://host:port` for HTTP, `unix:///path` or `host:port` for gRPC. Unset: the
+   * environment's LTISIDECAR_ADDRESS, else `http+unix:///run/ltisidecar/sidecar-json.sock`.
    */
   readonly address?: string | undefined;
   /** Certificates; required where the address is neither a Unix socket nor on loopback. */

@@ -56,7 +56,7 @@ export interface Transport {
 }
 
 /** The sidecar's socket where LTISIDECAR_ADDRESS names no other. */
-export const defaultAddress = "unix:///run/ltisidecar/sidecar.sock";
+export const defaultAddress = "http+unix:///run/ltisidecar/sidecar-json.sock";
 
 /** isHttp says whether an address is that of the HTTP listener. Throws a TypeError where it is a wrong one. */
 export function isHttp(address: string): boolean {

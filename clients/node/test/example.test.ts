@@ -128,7 +128,7 @@ test("with cookies: launch, greeting, score, roster", async (t) => {
   assert.deepEqual([userId, scoreGiven, scoreMaximum], ["user-1", 8, 10]);
 
   const roster = await go("POST", "/roster", { launch_token: "launch-token-1" });
-  assert.match(roster.body, /<ul id="roster"><li>Ada &#60;Lovelace&#62;<\/li><li>user-2<\/li><\/ul>/);
+  assert.match(roster.body, /<ul><li>Ada &#60;Lovelace&#62;<\/li><li>user-2<\/li><\/ul>/);
 });
 
 test("a service token is got for teachers, and not shown", async (t) => {

@@ -455,7 +455,7 @@ test("the address: option, environment, default", (t) => {
     else process.env.LTISIDECAR_ADDRESS = before;
   });
   delete process.env.LTISIDECAR_ADDRESS;
-  assert.equal(createSidecar().address, "unix:///run/ltisidecar/sidecar.sock");
+  assert.equal(createSidecar().address, "http+unix:///run/ltisidecar/sidecar-json.sock");
   process.env.LTISIDECAR_ADDRESS = "127.0.0.1:50051";
   assert.equal(createSidecar().address, "127.0.0.1:50051");
   assert.equal(createSidecar({ address: "unix:///x.sock" }).address, "unix:///x.sock");

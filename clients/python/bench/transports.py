@@ -104,7 +104,9 @@ def by_httpx(path: str) -> Callable[[], object]:
     def once() -> object:
         call = _calls.validate_launch(BROWSER, "", ())
         headers = {"Content-Type": "application/proto"}
-        content = client.post("http://localhost" + PATH, content=call.request.SerializeToString(), headers=headers).content
+        content = client.post(
+            "http://localhost" + PATH, content=call.request.SerializeToString(), headers=headers
+        ).content
         return call.answer(call.method.response.FromString(content))
 
     return once

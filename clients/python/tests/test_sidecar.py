@@ -20,6 +20,7 @@ from scripted_sidecar import ScriptedSidecar
 from ltisidecar import (
     AcceptedLaunch,
     ActivityProgress,
+    AsyncSidecar,
     BrowserBinding,
     BrowserReply,
     BrowserRequest,
@@ -357,7 +358,8 @@ def test_the_address_of_the_environment(server: ScriptedSidecar, monkeypatch: py
     with Sidecar() as sidecar:
         assert sidecar.get_tool_key_set().jwks == "{}"
     monkeypatch.delenv("LTISIDECAR_ADDRESS")
-    assert repr(Sidecar()) == "Sidecar('unix:///run/ltisidecar/sidecar.sock')"
+    assert repr(Sidecar()) == "Sidecar('http+unix:///run/ltisidecar/sidecar-json.sock')"
+    assert repr(AsyncSidecar()) == "AsyncSidecar('unix:///run/ltisidecar/sidecar.sock')"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,16 @@ from google.protobuf.message import Message
 
 from ltisidecar._grpc import AsyncGrpcStream, AsyncGrpcTransport, GrpcTransport
 from ltisidecar._http import HttpTransport
-from ltisidecar._transport import Call, MessageStream, Method, Transport, is_http, resolve_address
+from ltisidecar._transport import (
+    DEFAULT_ADDRESS,
+    DEFAULT_GRPC_ADDRESS,
+    Call,
+    MessageStream,
+    Method,
+    Transport,
+    is_http,
+    resolve_address,
+)
 
 _Answer = TypeVar("_Answer")
 _SyncSelf = TypeVar("_SyncSelf", bound="Client")
@@ -22,6 +31,8 @@ _AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncClient")
 
 
 class _Settings:
+    _default_address = DEFAULT_ADDRESS
+
     def __init__(
         self,
         address: str | None = None,
@@ -29,16 +40,16 @@ class _Settings:
         timeout: float | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        """Takes the sidecar's address, `unix:///path` or `host:port` for gRPC, `http+unix:///path` or
-        `http://host:port` for its HTTP listener. Default: LTISIDECAR_ADDRESS, else
-        `unix:///run/ltisidecar/sidecar.sock`.
+        """Takes the sidecar's address: `http+unix:///path` or `http://host:port` for HTTP, `unix:///path` or
+        `host:port` for gRPC. Default: LTISIDECAR_ADDRESS, else the sidecar's own default socket, for threads that of
+        HTTP and for asyncio that of gRPC.
 
         timeout is in seconds and for every call; None gives each call the default of its method. credentials are for
         mutual TLS, which an address off this machine needs; without them it is a ValueError.
         """
         if timeout is not None and timeout <= 0:
             raise ValueError("timeout is above 0 seconds")
-        self._address = resolve_address(address, credentials is not None)
+        self._address = resolve_address(address, credentials is not None, self._default_address)
         self._credentials = credentials
         self._timeout = timeout
         self._closed = False
@@ -107,6 +118,8 @@ class Client(_Settings):
 
 class AsyncClient(_Settings):
     """A connection for each event loop, and so for each process."""
+
+    _default_address = DEFAULT_GRPC_ADDRESS
 
     def __init__(
         self,

@@ -63,6 +63,7 @@ class HttpTransport:
 
     def __init__(self, address: str) -> None:
         scheme, _, rest = address.partition("://")
+        self._address = address
         self._path = rest if scheme == "http+unix" else ""
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port if not self._path else None
@@ -130,7 +131,7 @@ class HttpTransport:
             fresh.connect()
         except OSError as error:
             fresh.close()
-            raise _unreachable(error) from error
+            raise Unavailable(f"the sidecar at {self._address} is out of reach: {error}", code="UNAVAILABLE") from error
         return fresh
 
     def _keep(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:

@@ -16,7 +16,8 @@ from google.protobuf.message_factory import GetMessageClass
 from ltisidecar._error import Unavailable
 
 ADDRESS_VARIABLE = "LTISIDECAR_ADDRESS"
-DEFAULT_ADDRESS = "unix:///run/ltisidecar/sidecar.sock"
+DEFAULT_ADDRESS = "http+unix:///run/ltisidecar/sidecar-json.sock"
+DEFAULT_GRPC_ADDRESS = "unix:///run/ltisidecar/sidecar.sock"
 
 _FORMS = "unix:///path or host:port for gRPC, http+unix:///path or http://host:port for the HTTP listener"
 
@@ -70,13 +71,13 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-def resolve_address(address: str | None, secure: bool) -> str:
+def resolve_address(address: str | None, secure: bool, default: str = DEFAULT_ADDRESS) -> str:
     """Returns the address to use: the one given, else the environment's, else the default one.
 
     Without secure a TCP address must be a loopback one, because launches and tokens would cross the network in the
     clear: else ValueError.
     """
-    address = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    address = address or os.environ.get(ADDRESS_VARIABLE) or default
     if is_unix(address):
         return address
     if is_http(address):
