@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack matrix drill-keys
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -34,6 +34,9 @@ browser: ## launches in a real Chromium, with cookies allowed, partitioned and b
 
 attack: ## the catalogue of attacks, Wycheproof, and what a refusal costs, as a table (JSON=file writes it)
 	@JSON='$(JSON)' scripts/attack.sh
+
+matrix: ## every feature on every simulated platform, as a table; last line "matrix: N of N ok"
+	@scripts/matrix.sh
 
 check: ## formatting, vet, staticcheck, headers, generated code, API compatibility, licences, modules
 	@scripts/check.sh

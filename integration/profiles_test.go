@@ -37,9 +37,10 @@ type campus struct {
 	launches ltisidecarv1.LaunchServiceClient
 	grades   ltisidecarv1.GradeServiceClient
 	rosters  ltisidecarv1.RosterServiceClient
+	events   ltisidecarv1.EventServiceClient
+	tokens   ltisidecarv1.TokenServiceClient
 }
 
-// newCampus starts a simulator and a sidecar.
 // loginIssuer is the iss of the platform's logins where it is not the one of its launches: Sakai's with a site's issuer.
 func loginIssuer(platform *platformsim.Platform, r platformsim.Registration) string {
 	if r.Issuer != platform.URL() && strings.HasPrefix(r.Issuer, platform.URL()) {
@@ -48,6 +49,7 @@ func loginIssuer(platform *platformsim.Platform, r platformsim.Registration) str
 	return `""`
 }
 
+// newCampus starts a simulator and a sidecar.
 func newCampus(t *testing.T, binary string, platforms map[string]platformsim.PlatformConfig) *campus {
 	t.Helper()
 	sim := must(platformsim.New(platformsim.Config{Platforms: platforms, RosterSize: profileRoster}))(t)
@@ -102,16 +104,23 @@ func newCampus(t *testing.T, binary string, platforms map[string]platformsim.Pla
 	tool.start(t, binary, &authority{caFile: caFile}, registrations...)
 	return &campus{
 		sim: sim, launches: ltisidecarv1.NewLaunchServiceClient(tool), grades: ltisidecarv1.NewGradeServiceClient(tool),
-		rosters: ltisidecarv1.NewRosterServiceClient(tool),
+		rosters: ltisidecarv1.NewRosterServiceClient(tool), events: ltisidecarv1.NewEventServiceClient(tool),
+		tokens: ltisidecarv1.NewTokenServiceClient(tool),
 	}
 }
 
-// login plays the browser from the click in the course up to what it then sends to the tool.
+// login plays a fresh browser from the click in the course up to what it then sends to the tool.
 func (c *campus) login(t *testing.T, platform, user string) (*ltisidecarv1.BrowserRequest, error) {
 	t.Helper()
 	browser := must(c.sim.NewBrowser())(t)
 	defer browser.Close()
-	click := platformsim.Click{Platform: platform, Tool: "quiz", User: user}
+	return c.loginBy(t, browser, platformsim.Click{Platform: platform, Tool: "quiz", User: user})
+}
+
+// loginBy is login with a browser and a click of the caller's.
+func (c *campus) loginBy(t *testing.T, browser *platformsim.Browser, click platformsim.Click) (*ltisidecarv1.BrowserRequest, error) {
+	t.Helper()
+	platform := click.Platform
 	initiation := must(browser.LoginInitiation(t.Context(), click))(t)
 	built, err := c.launches.BuildAuthRequest(t.Context(), &ltisidecarv1.BuildAuthRequestRequest{
 		Browser: &ltisidecarv1.BrowserRequest{
@@ -161,7 +170,12 @@ func (c *campus) launch(t *testing.T, platform, user string) *ltisidecarv1.Launc
 // roster reads a whole roster.
 func (c *campus) roster(t *testing.T, endpoint *ltisidecarv1.MembershipEndpoint) []*ltisidecarv1.Member {
 	t.Helper()
-	stream := must(c.rosters.ListMembers(t.Context(), &ltisidecarv1.ListMembersRequest{Endpoint: endpoint}))(t)
+	return c.members(t, &ltisidecarv1.ListMembersRequest{Endpoint: endpoint})
+}
+
+func (c *campus) members(t *testing.T, request *ltisidecarv1.ListMembersRequest) []*ltisidecarv1.Member {
+	t.Helper()
+	stream := must(c.rosters.ListMembers(t.Context(), request))(t)
 	var members []*ltisidecarv1.Member
 	for {
 		message, err := stream.Recv()
