@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // contentItem is one item as the platform understands it.
@@ -93,6 +94,19 @@ func (c *contentItem) wrong(rules *DeepLinkingRules) string {
 	return ""
 }
 
+// byLine is what becomes of custom parameters that are kept as text.
+func byLine(custom map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, value := range custom {
+		for line := range strings.SplitSeq(name+"="+value, "\n") {
+			if name, value, ok := strings.Cut(strings.TrimRight(line, "\r"), "="); ok {
+				kept[name] = value
+			}
+		}
+	}
+	return kept
+}
+
 // addItems makes links and line items, and returns the links' ids. Items of other types need nothing of the platform.
 func (p *Platform) addItems(t *tool, items []*contentItem) []string {
 	p.mu.Lock()
@@ -107,6 +121,9 @@ func (p *Platform) addItems(t *tool, items []*contentItem) []string {
 			continue
 		}
 		l := &Link{Tool: t.cfg.Name, Title: item.Title, Text: item.Text, TargetLinkURI: item.URL, Custom: item.Custom}
+		if rules.ByLine {
+			l.Custom = byLine(item.Custom)
+		}
 		if l.Title == "" {
 			l.Title = t.cfg.Name
 		}

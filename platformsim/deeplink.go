@@ -38,6 +38,7 @@ type DeepLinkingRules struct {
 	NeedURL    bool              // a link without a URL is broken
 	OtherTypes bool              // lax: types that were not offered are taken, too
 	NoLineItem bool              // lineItem is refused
+	ByLine     bool              // custom is kept as lines of name=value, so that a line break ends a value
 	Replaces   bool              // the links of earlier responses go
 	Repost     bool              // without a session the page posts once more
 	// Fail shows what is wrong. Nil means a page with status 400.
@@ -58,7 +59,6 @@ type deepRequest struct {
 	hasData  bool
 	accept   []any
 	multiple bool
-	started  time.Time
 }
 
 // DeepLinkingResponse is one response that came, and what became of it.
@@ -90,7 +90,7 @@ func (p *Platform) deepLinking(l *launch, c map[string]any) error {
 		delete(c, claimLTI+"resource_link")
 	}
 	settings := rules.Settings(p, l)
-	req := &deepRequest{tool: l.tool, person: l.person, started: p.sim.now()}
+	req := &deepRequest{tool: l.tool, person: l.person}
 	req.accept = settings["accept_types"].([]any)
 	req.multiple, _ = settings["accept_multiple"].(bool)
 	uri := p.expand(rules.ReturnPath, l.tool, "")
