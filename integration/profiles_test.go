@@ -97,7 +97,7 @@ func newCampus(t *testing.T, binary string, platforms map[string]platformsim.Pla
 		fields := map[string]string{
 			"name": name, "issuer": r.Issuer, "login_issuer": loginIssuer(platform, r), "client_id": `"` + r.ClientID + `"`, "deployments": `["` + r.DeploymentID + `"]`,
 			"authorization_uri": r.AuthorizationURI, "token_uri": r.TokenURI, "token_audience": r.TokenAudience, "jwks_uri": r.JWKSURI,
-			"launch_uris": `["` + profileLaunch + `"]`, "dialect": name,
+			"launch_uris": `["` + profileLaunch + `"]`, "dialect": name, "message_types": "[LtiResourceLinkRequest, LtiDeepLinkingRequest]",
 		}
 		registrations = append(registrations, fields)
 	}
