@@ -49,8 +49,8 @@ type ServiceRequest struct {
 	Time     time.Time `json:"time"`
 	Endpoint string    `json:"endpoint"`
 	Method   string    `json:"method"`
-	URI      string    `json:"uri"` // path and query
-	Status   int       `json:"status"` // of the answer; 0: none was sent
+	URI      string    `json:"uri"`             // path and query
+	Status   int       `json:"status"`          // of the answer; 0: none was sent
 	Fault    Fault     `json:"fault,omitempty"` // what was done wrong on purpose
 }
 
