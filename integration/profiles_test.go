@@ -338,6 +338,66 @@ func testProfileVariants(t *testing.T, binary string) {
 			t.Errorf("%d members, want none", len(members))
 		}
 	})
+	t.Run("sakai with signed line items, which have colons inside", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"sakai": {SignedLineItems: true}})
+		got := c.launch(t, "sakai", "student")
+		if !strings.Contains(got.GetGrades().GetLineItemUri(), ":::") {
+			t.Errorf("line item %q", got.GetGrades().GetLineItemUri())
+		}
+		posted, err := c.grades.PostScore(t.Context(), &ltisidecarv1.PostScoreRequest{
+			Endpoint: got.GetGrades(),
+			Score:    &ltisidecarv1.Score{UserId: got.GetUser().GetId(), ScoreGiven: proto.Float64(1), ScoreMaximum: proto.Float64(4)},
+		})
+		if state := posted.GetDelivery().GetState(); err != nil || state != ltisidecarv1.DeliveryState_DELIVERY_STATE_DELIVERED {
+			t.Errorf("PostScore: %v, %v", state, err)
+		}
+		if grade := c.sim.Platform("sakai").Gradebook()[0].Grades[got.GetUser().GetId()]; grade == nil || *grade.Score != 25 {
+			t.Errorf("the platform has %+v, want 25 of 100", grade)
+		}
+	})
+	t.Run("openedx with a limit", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"openedx": {ResponseLimit: profileRoster - 1}})
+		_, whole, err := c.readRoster(t, c.launch(t, "openedx", "student").GetMemberships())
+		if reason, _ := reasonOf(t, err); whole || reason != "SERVICE_REFUSED" {
+			t.Errorf("whole %t, %v, want SERVICE_REFUSED", whole, err)
+		}
+	})
+	t.Run("schoology with differences", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"schoology": {Differences: true}})
+		endpoint := c.launch(t, "schoology", "student").GetMemberships()
+		read := func(uri string) (members []*ltisidecarv1.Member, differences string) {
+			stream := must(c.rosters.ListMembers(t.Context(), &ltisidecarv1.ListMembersRequest{Endpoint: endpoint, DifferencesUri: uri}))(t)
+			for {
+				message := must(stream.Recv())(t)
+				members = append(members, message.GetBatch().GetMembers()...)
+				if end := message.GetEnd(); end != nil {
+					return members, end.GetDifferencesUri()
+				}
+			}
+		}
+		all, differences := read("")
+		if len(all) != profileRoster || differences == "" {
+			t.Fatalf("%d members, differences %q", len(all), differences)
+		}
+		for user, status := range map[string]string{"student7": "Deleted", "student8": "Inactive"} {
+			if err := c.sim.Platform("schoology").ChangeRoster(platformsim.RosterChange{User: user, Status: status}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed, _ := read(differences)
+		want := map[string]ltisidecarv1.MemberStatus{
+			c.person(t, "schoology", "student7").ID: ltisidecarv1.MemberStatus_MEMBER_STATUS_DELETED,
+			c.person(t, "schoology", "student8").ID: ltisidecarv1.MemberStatus_MEMBER_STATUS_INACTIVE,
+		}
+		for _, member := range changed {
+			if want[member.GetUserId()] != member.GetStatus() {
+				t.Errorf("changed: %v", member)
+			}
+		}
+		if len(changed) != len(want) {
+			t.Errorf("%d changed, want %d", len(changed), len(want))
+		}
+	})
 	// This Sakai has two issuers: the server's at login, the site's in the launch.
 	t.Run("sakai with a site's issuer", func(t *testing.T) {
 		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"sakai": {SiteIssuer: true}})

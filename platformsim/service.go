@@ -44,13 +44,13 @@ const (
 	trickle      = 20 // parts of a slow body
 )
 
-// ServiceRequest is one request that reached a service, and the status of the answer: 0 where none was sent.
+// ServiceRequest is one request that reached a service, written down once it was answered: the client may be faster.
 type ServiceRequest struct {
 	Time     time.Time `json:"time"`
 	Endpoint string    `json:"endpoint"`
 	Method   string    `json:"method"`
-	URI      string    `json:"uri"` // path and query
-	Status   int       `json:"status"`
+	URI      string    `json:"uri"`             // path and query
+	Status   int       `json:"status"`          // of the answer; 0: none was sent
 	Fault    Fault     `json:"fault,omitempty"` // what was done wrong on purpose
 }
 
