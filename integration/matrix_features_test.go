@@ -160,12 +160,13 @@ func (c *course) scores(t *testing.T) {
 			t.Fatalf("%s: %v", fault, err)
 		}
 		state := c.settled(t, delivery)
+		t.Logf("%s: %v", fault, state)
 		unknown := fault == platformsim.FaultAnswerLost && state == ltisidecarv1.DeliveryState_DELIVERY_STATE_UNCONFIRMED
 		if state != ltisidecarv1.DeliveryState_DELIVERY_STATE_DELIVERED && !unknown {
 			t.Errorf("%s: %v", fault, state)
 		}
-		if grade := c.grade(t, endpoint.GetLineItemUri(), user); grade == nil || grade.Score == nil || *grade.Score != 60 {
-			t.Errorf("%s: the platform has %+v", fault, grade)
+		if grade := c.grade(t, endpoint.GetLineItemUri(), user); grade == nil || grade.Score == nil || *grade.Score != 60 || grade.Posts != 1 {
+			t.Errorf("%s: the platform has %+v, want 60, posted once", fault, grade)
 		}
 		c.platform.ClearFaults()
 	}
