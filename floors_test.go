@@ -129,6 +129,14 @@ var rooms = map[string]room{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 
+	"outbox": {floor: 40, bans: []ban{
+		noGRPC("it delivers, whatever it is"), noDrivers("it keeps entries through the contract of records"),
+		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
+	}},
+	"scores": {floor: 45, bans: []ban{
+		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "outbound", "servicetoken", "launch", "keystore"),
+	}},
+
 	"server": {floor: 50, bans: []ban{
 		noDrivers("it is handed its stores"),
 		{paths: []string{"os"}, why: "files, environment and signals belong to cmd/sidecar", direct: true},

@@ -72,6 +72,10 @@ const Version = "1.3.0"
 
 // Scopes of the services.
 const (
+	ScopeLineItem         = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
+	ScopeLineItemReadOnly = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem.readonly"
+	ScopeResultReadOnly   = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
+
 	ScopeScore       = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 	ScopeMemberships = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 	ScopeGroups      = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
@@ -80,6 +84,10 @@ const (
 
 // Media types of the services.
 const (
+	MediaTypeLineItem  = "application/vnd.ims.lis.v2.lineitem+json"
+	MediaTypeLineItems = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+	MediaTypeResults   = "application/vnd.ims.lis.v2.resultcontainer+json"
+
 	MediaTypeScore       = "application/vnd.ims.lis.v1.score+json"
 	MediaTypeMemberships = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 	MediaTypeGroups      = "application/vnd.ims.lti-gs.v1.contextgroupcontainer+json"
