@@ -32,7 +32,7 @@ func openOutbox(ctx context.Context, config *Config, logger *slog.Logger, flags 
 		return nil, err
 	}
 	if held != "" {
-		logger.Error("the outbox is held: no score is taken or sent", "cause", held,
+		logger.Error("the outbox is held: no score and no kept event is taken or sent", "cause", held,
 			"fix", "compare with the platform, then start once with --release-outbox to send what is queued, or with --discard-outbox to drop it")
 	}
 	lanes, err := store.Lanes(boltstore.LanesConfig{})
