@@ -135,6 +135,7 @@ var rooms = map[string]room{
 	}},
 	"scores": {floor: 45, bans: []ban{
 		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
+		{paths: []string{module + "/outbound"}, why: "it calls no platform itself", direct: true},
 	}},
 
 	"server": {floor: 50, bans: []ban{
@@ -153,6 +154,7 @@ var rooms = map[string]room{
 	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"scripts/size":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"model":               {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.
