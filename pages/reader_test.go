@@ -191,6 +191,24 @@ func TestResultCountsPages(t *testing.T) {
 	wantReason(t, err, lti.ReasonRosterTooLarge)
 }
 
+// REQ-166
+func TestLoopsEnd(t *testing.T) {
+	for first, links := range map[string]map[string]string{
+		"itself":    {"/p": "/p"},
+		"two pages": {"/p": "/p2", "/p2": "/p"},
+		"its tail":  {"/p": "/p2", "/p2": "?x", "/p2?x": "/p2"},
+	} {
+		b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "<"+links[r.RequestURI]+">; rel=next")
+		})
+		b.container.MaxPages = 10
+		_, err := b.read(t)
+		if e := wantReason(t, err, lti.ReasonPlatformAnswerInvalid); len(b.paths) != len(links) || e.Metadata["detail"] != "its next page is one that came before" {
+			t.Errorf("%s: %d requests, %v", first, len(b.paths), e)
+		}
+	}
+}
+
 func TestWhatDecodeReturns(t *testing.T) {
 	b := newBench(t, func(http.ResponseWriter, *http.Request) {})
 	own := errors.New("own")
