@@ -125,13 +125,13 @@ var rooms = map[string]room{
 	"groups": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
-	"events": {floor: 40, bans: []ban{
-		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
-	}},
 
 	"outbox": {floor: 40, bans: []ban{
 		noGRPC("it delivers, whatever it is"), noDrivers("it keeps entries through the contract of records"),
 		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
+	}},
+	"events": {floor: 45, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 	"scores": {floor: 45, bans: []ban{
 		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
