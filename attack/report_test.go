@@ -15,7 +15,7 @@ import (
 // redirects and outbound requests, redirects, outbound requests, and oddities that must be accepted.
 const (
 	leastAttacks   = 600
-	leastOutbound  = 3000
+	leastOutbound  = 20000
 	leastRedirects = 1000
 	leastOddities  = 100
 )

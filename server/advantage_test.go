@@ -86,10 +86,9 @@ func TestDeepLinking(t *testing.T) {
 				t.Errorf("the link that was made: %v, custom %v", made.ResourceLink, made.Custom)
 			}
 
-			// Who changes his mind is taken back as well, with the same token.
-			cancelled := must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: settings.GetDeepLinkingToken(), ErrorMessage: "Nothing chosen"}))(t)
+			// Who chooses nothing is taken back as well.
 			a, l = c.pick(name)
-			cancelled = must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: l.DeepLinking.DeepLinkingToken}))(t)
+			cancelled := must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: l.DeepLinking.DeepLinkingToken, ErrorMessage: "Nothing chosen"}))(t)
 			must(a.browser.Return(t.Context(), platformsim.FormOf([]byte(cancelled.Reply.Body))))(t)
 			responses = there.DeepLinkingResponses()
 			if last := responses[len(responses)-1]; last.Error != "" || len(last.Links) != 0 {
