@@ -152,7 +152,11 @@ func TestWhatDoesNotSuspendAHost(t *testing.T) {
 			_, err := h.client.Do(ctx, Request{URI: h.uri + "/hang"})
 			gone <- err
 		}()
-		<-h.hanging
+		select {
+		case <-h.hanging:
+		case err := <-gone:
+			t.Fatal(err)
+		}
 		cancel()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
