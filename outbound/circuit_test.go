@@ -38,7 +38,7 @@ func newFailingHost(t *testing.T) *failingHost {
 		if r.URL.Path == "/hang" {
 			h.hanging <- struct{}{}
 			<-r.Context().Done()
-			return
+			panic(http.ErrAbortHandler) // no answer, which could still overtake the end of the call
 		}
 		status := int(h.status.Load())
 		if status == 0 {
