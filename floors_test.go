@@ -129,6 +129,15 @@ var rooms = map[string]room{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 
+	"outbox": {floor: 40, bans: []ban{
+		noGRPC("it delivers, whatever it is"), noDrivers("it keeps entries through the contract of records"),
+		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
+	}},
+	"scores": {floor: 45, bans: []ban{
+		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
+		{paths: []string{module + "/outbound"}, why: "it calls no platform itself", direct: true},
+	}},
+
 	"server": {floor: 50, bans: []ban{
 		noDrivers("it is handed its stores"),
 		{paths: []string{"os"}, why: "files, environment and signals belong to cmd/sidecar", direct: true},
@@ -145,6 +154,7 @@ var rooms = map[string]room{
 	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"scripts/size":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"model":               {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.

@@ -5,6 +5,8 @@ package ags
 import (
 	"context"
 	"sync"
+
+	"github.com/ltisidecar/ltisidecar/lti"
 )
 
 // turns lets one call at a time work on a key. Its zero value is ready.
@@ -47,4 +49,12 @@ func (t *turns) enter(ctx context.Context, key string) (done func(), err error) 
 		leave()
 		return nil, contextError(ctx, "The caller's time was over while another call was making the same line item.")
 	}
+}
+
+func contextError(ctx context.Context, message string) *lti.Error {
+	reason := lti.ReasonDeadlineExceeded
+	if ctx.Err() == context.Canceled {
+		reason = lti.ReasonCanceled
+	}
+	return &lti.Error{Reason: reason, Message: message, Cause: ctx.Err()}
 }

@@ -27,6 +27,8 @@ type Dialect struct {
 	EmptyListIsRefusal  bool          // a score answered with 200 and the body [] was refused
 	OutdatedScoreStatus []int         // statuses that mean: a score that is not older is already there
 	OutdatedScoreWords  string        // words in the body of a 400 that mean the same; empty: none are known
+	EqualScoreTaken     bool          // a score of an equal time is taken, so "outdated" proves nothing of an earlier try
+	CanvasSubmission    bool          // the submission extension of Canvas is understood
 	HTMLNotFoundIsFault bool          // 404 with an HTML page is the platform's own fault, not a missing thing
 	CommentRequired     bool          // a score without a comment is refused, an empty one is taken
 	ResourceLinkFilter  string        // parameter that filters line items by resource link; empty: resource_link_id
@@ -61,6 +63,8 @@ var dialects = []Dialect{
 		ScoreGrain:          time.Millisecond,
 		OutdatedScoreStatus: []int{409},
 		OutdatedScoreWords:  "before last updated",
+		EqualScoreTaken:     true,
+		CanvasSubmission:    true,
 		ThrottledStatus:     []int{403},
 		LineItemSetting:     "In Canvas, switch on the scopes of the developer key for line items and results, and open the tool from a course.",
 		GradesSetting:       "In Canvas, switch on the score scope of the developer key, and open the tool from an assignment that has it as its submission type.",

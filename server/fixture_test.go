@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/platformsim"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
+	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
@@ -153,6 +155,7 @@ type sidecar struct {
 type settings struct {
 	registrations []platform.Registration
 	wrap          func(*server.Config)
+	held          bool // the outbox waits for the operator
 }
 
 func start(t *testing.T, changes ...func(*settings)) *sidecar {
@@ -178,7 +181,17 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: store}))(t)
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))(t)
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t)
+	book := must(scores.New(scores.Config{
+		Lanes: must(store.Lanes(boltstore.LanesConfig{}))(t), Registration: registry.ByName, Held: s.held, Logger: logger,
+		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+	}))(t)
+	running, stop := context.WithCancel(context.Background())
+	ran := make(chan struct{})
+	go func() { defer close(ran); book.Run(running) }()
 	t.Cleanup(func() {
+		stop()
+		<-ran
+		book.Close()
 		tokens.Close()
 		platformKeys.Close()
 		client.Close()
@@ -189,7 +202,7 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Launches:  must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
 		Learned:   learned,
 		Tokens:    tokens,
-		Grades:    must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		Scores:    book,
 		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
 		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
@@ -411,7 +424,7 @@ func refused(t *testing.T, err error, want lti.Reason) *refusal {
 		t.Errorf("%s: request id %q", want, r.info.Metadata["request_id"])
 	}
 	for key := range r.info.Metadata {
-		if key != "request_id" && key != "launch_id" && key != "registration" && key != "field" && !slices.Contains(row.Metadata, key) {
+		if key != "request_id" && key != "launch_id" && key != "delivery_id" && key != "registration" && key != "field" && !slices.Contains(row.Metadata, key) {
 			t.Errorf("%s: metadata %q is not in its row", want, key)
 		}
 	}

@@ -12,13 +12,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/ltisidecar/ltisidecar/ags"
 	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
+	"github.com/ltisidecar/ltisidecar/scores"
 )
 
 // ServiceTokens gets service tokens.
@@ -26,9 +26,12 @@ type ServiceTokens interface {
 	Token(ctx context.Context, registration *platform.Registration, deploymentID string, scopes []string) (platform.ServiceToken, error)
 }
 
-// Grades sends scores.
-type Grades interface {
-	PostScore(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, score lti.Score) (ags.Delivery, error)
+// Scores keeps scores until their platforms have them. A *scores.Book is one.
+type Scores interface {
+	Post(ctx context.Context, request scores.Request) (scores.Delivery, error)
+	List(ctx context.Context, filter scores.Filter, after string, limit int) (scores.Page, error)
+	Watch(ctx context.Context, registration, after string, yield func(delivery *scores.Delivery, cursor string) error) error
+	Retry(ctx context.Context, registration, id string) (scores.Delivery, error)
 }
 
 // Rosters reads members.
@@ -58,7 +61,7 @@ type Config struct {
 	Launches  *launch.Validator
 	Learned   *platform.Learned
 	Tokens    ServiceTokens
-	Grades    Grades
+	Scores    Scores
 	LineItems LineItems
 	Rosters   Rosters
 	Groups    Groups
@@ -77,7 +80,7 @@ type Server struct {
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
-	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.LineItems == nil || config.Rosters == nil || config.Groups == nil || config.Events == nil || config.ToolKeys == nil || config.Logger == nil {
+	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Scores == nil || config.LineItems == nil || config.Rosters == nil || config.Groups == nil || config.Events == nil || config.ToolKeys == nil || config.Logger == nil {
 		return nil, errors.New("server: a part is missing")
 	}
 	if config.Now == nil {

@@ -46,7 +46,7 @@ var _ launch.SkewMeter = (*keystore.PlatformKeys)(nil)
 
 // newServe returns `sidecar serve`.
 func newServe() *cobra.Command {
-	var acceptLoss bool
+	var flags epochFlags
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the sidecar until SIGTERM or an interrupt",
@@ -60,10 +60,13 @@ func newServe() *cobra.Command {
 			for _, warning := range config.Warnings {
 				logger.Warn("configuration", "warning", warning)
 			}
-			return serve(command.Context(), config, logger, acceptLoss)
+			return serve(command.Context(), config, logger, flags)
 		},
 	}
-	command.Flags().BoolVar(&acceptLoss, "accept-loss", false, "start although the records or the keys of this sidecar are gone")
+	command.Flags().BoolVar(&flags.acceptLoss, "accept-loss", false, "start although the records or the keys of this sidecar are gone")
+	command.Flags().BoolVar(&flags.release, "release-outbox", false, "send what is queued in an outbox that was restored or copied")
+	command.Flags().BoolVar(&flags.discard, "discard-outbox", false, "drop what is queued in an outbox that was restored or copied")
+	command.MarkFlagsMutuallyExclusive("release-outbox", "discard-outbox")
 	return command
 }
 
@@ -88,13 +91,13 @@ func (c closers) close() error {
 }
 
 // serve wires the parts and runs until ctx ends. It returns nil after a clean stop.
-func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool) (failure error) {
+func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epochFlags) (failure error) {
 	begun := time.Now()
 	var ends closers
 	defer func() { failure = errors.Join(failure, ends.close()) }()
 
 	metrics := server.NewMetrics()
-	api, err := assemble(ctx, config, logger, metrics, acceptLoss, &ends)
+	api, err := assemble(ctx, config, logger, metrics, flags, &ends)
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 }
 
 // assemble makes the parts, lowest first, and hands their ends to ends.
-func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, acceptLoss bool, ends *closers) (*server.Server, error) {
+func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, flags epochFlags, ends *closers) (*server.Server, error) {
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data_dir: %w", err)
 	}
@@ -156,11 +159,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	}
 	ends.add("records", recordStore.Close)
 	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
-	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, flags.acceptLoss)
 	if err != nil {
 		return nil, err
 	}
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || acceptLoss})
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || flags.acceptLoss})
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +240,12 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
+	book, err := openScores(ctx, config, logger, metrics, flags, recordStore, grades, lineItems, ends)
+	if err != nil {
+		return nil, err
+	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
