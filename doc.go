@@ -37,6 +37,7 @@
 //	platformsim           a platform in a box, for demos and tests; it shares no code with what it judges
 //	cmd/platformsim       the same as a binary
 //	clients, examples     clients for Python and Node, and one small tool written with each
+//	model                 models of the seal, the fence and the outbox, explored in full
 //	docs                  errors.md, config.md, platforms.md, and decisions with their reasons
 //	scripts               what the Makefile calls
 //

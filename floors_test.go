@@ -134,7 +134,8 @@ var rooms = map[string]room{
 		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
 	}},
 	"scores": {floor: 45, bans: []ban{
-		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "outbound", "servicetoken", "launch", "keystore"),
+		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
+		{paths: []string{module + "/outbound"}, why: "it calls no platform itself", direct: true},
 	}},
 
 	"server": {floor: 50, bans: []ban{
@@ -156,6 +157,7 @@ var rooms = map[string]room{
 		no("the drill has a platform of its own, and the sidecar is a binary to it", "platformsim", "server", "outbox", "scores", "ags", "records", "lti"),
 	}},
 	"scripts/size": {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"model":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.
