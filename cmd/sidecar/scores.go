@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/ags"
-	"github.com/ltisidecar/ltisidecar/lti"
-	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
@@ -32,7 +30,7 @@ func openScores(ctx context.Context, config *Config, logger *slog.Logger, metric
 		return nil, err
 	}
 	book, err := scores.New(scores.Config{
-		Lanes: lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: resultReader{lineItems}.read,
+		Lanes: lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: scores.ReadResults(lineItems),
 		DiscardBefore: risen.DiscardBefore, DoubtBefore: risen.DoubtBefore, Held: held != "", MaxOpen: config.Outbox.MaxOpen,
 		Logger: logger, Observe: metrics.CountScore,
 	})
@@ -55,18 +53,4 @@ func openScores(ctx context.Context, config *Config, logger *slog.Logger, metric
 		return nil
 	})
 	return book, nil
-}
-
-// resultReader reads one user's result.
-type resultReader struct{ lineItems *ags.LineItemClient }
-
-func (r resultReader) read(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, userID string) (*scores.Result, error) {
-	var found *scores.Result
-	_, err := r.lineItems.ListResults(ctx, registration, endpoint, "", ags.ResultFilter{UserID: userID}, func(results []lti.Result) error {
-		for i := range results {
-			found = &scores.Result{Score: results[i].Score, Maximum: &results[i].ScoreMaximum, Comment: results[i].Comment}
-		}
-		return nil
-	})
-	return found, err
 }
