@@ -451,7 +451,7 @@ func TestHostsPause(t *testing.T) {
 	if want := []string{"a@08.000", "elsewhere@08.000"}; !slices.Equal(r.sent, want) {
 		t.Fatalf("sent %q, want %q", r.sent, want)
 	}
-	if entry, _, err := r.Submit(t.Context(), second, time.Nanosecond); err != nil || entry.Attempts != 0 {
+	if entry, _, err := r.Submit(t.Context(), second, 30*time.Second); err != nil || entry.Attempts != 0 {
 		t.Errorf("a throttled host got an attempt: %+v, %v", entry, err)
 	}
 	r.advance(time.Minute)
