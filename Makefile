@@ -71,3 +71,6 @@ model: ## every state of the seal, the fence and the outbox, with more faults th
 
 drill-roster: ## rosters of 100,000 members, in one page and in many, and how much memory they take
 	@scripts/drill-roster.sh
+
+drill-scores: ## scores while the sidecar is killed and the platform loses answers (CYCLES=20; DIRECTORY=dir resumes)
+	@CYCLES='$(CYCLES)' DIRECTORY='$(DIRECTORY)' scripts/drill-scores.sh

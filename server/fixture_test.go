@@ -155,6 +155,7 @@ type sidecar struct {
 type settings struct {
 	registrations []platform.Registration
 	wrap          func(*server.Config)
+	blind         bool // platforms are not asked for results
 	held          bool // the outbox waits for the operator
 }
 
@@ -181,11 +182,16 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: store}))(t)
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))(t)
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t)
+	lineItems := must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t)
 	lanes := must(store.Lanes(boltstore.LanesConfig{}))(t)
-	book := must(scores.New(scores.Config{
+	bookConfig := scores.Config{
 		Lanes: lanes, Registration: registry.ByName, Held: s.held, Logger: logger,
 		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-	}))(t)
+	}
+	if !s.blind {
+		bookConfig.ReadResult = scores.ReadResults(lineItems)
+	}
+	book := must(scores.New(bookConfig))(t)
 	queue := must(events.NewQueue(events.QueueConfig{
 		Lanes: lanes, Held: s.held, Logger: logger,
 		Client:       must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
@@ -211,7 +217,7 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Learned:   learned,
 		Tokens:    tokens,
 		Scores:    book,
-		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
+		LineItems: lineItems,
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
 		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
 		Events:    queue,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/ags"
 	"github.com/ltisidecar/ltisidecar/events"
-	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
@@ -46,7 +45,7 @@ func openOutbox(ctx context.Context, config *Config, logger *slog.Logger, flags 
 func openScores(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, kept *openedOutbox,
 	grades *ags.Client, lineItems *ags.LineItemClient, ends *closers) (*scores.Book, error) {
 	book, err := scores.New(scores.Config{
-		Lanes: kept.lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: resultReader{lineItems}.read,
+		Lanes: kept.lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: scores.ReadResults(lineItems),
 		DiscardBefore: kept.risen.DiscardBefore, DoubtBefore: kept.risen.DoubtBefore, Held: kept.held, MaxOpen: config.Outbox.MaxOpen,
 		Logger: logger, Observe: metrics.CountScore,
 	})
@@ -96,18 +95,4 @@ func startOutbox(ctx context.Context, outbox interface {
 		outbox.Close()
 		return nil
 	})
-}
-
-// resultReader reads one user's result.
-type resultReader struct{ lineItems *ags.LineItemClient }
-
-func (r resultReader) read(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, userID string) (*scores.Result, error) {
-	var found *scores.Result
-	_, err := r.lineItems.ListResults(ctx, registration, endpoint, "", ags.ResultFilter{UserID: userID}, func(results []lti.Result) error {
-		for i := range results {
-			found = &scores.Result{Score: results[i].Score, Maximum: &results[i].ScoreMaximum, Comment: results[i].Comment}
-		}
-		return nil
-	})
-	return found, err
 }
