@@ -38,6 +38,11 @@ def named(kind: type[_Member], enum: _Named, prefix: str, number: int, unknown: 
         return unknown
 
 
+def _offered(endpoint: object, attribute: str) -> None:
+    if endpoint is None:
+        raise TypeError(f"no endpoint: the platform did not offer the service (launch.{attribute} is None)")
+
+
 def browser_request_message(request: BrowserRequest) -> browser_pb2.BrowserRequest:
     return browser_pb2.BrowserRequest(
         parameters=[browser_pb2.Parameter(name=name, value=value) for name, value in request.parameters],
@@ -180,6 +185,7 @@ def _grade_endpoint(message: endpoint_pb2.GradeEndpoint) -> GradeEndpoint:
 
 
 def grade_endpoint_message(endpoint: GradeEndpoint) -> endpoint_pb2.GradeEndpoint:
+    _offered(endpoint, "grades")
     return endpoint_pb2.GradeEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
@@ -200,6 +206,7 @@ def _membership_endpoint(message: endpoint_pb2.MembershipEndpoint) -> Membership
 
 
 def membership_endpoint_message(endpoint: MembershipEndpoint) -> endpoint_pb2.MembershipEndpoint:
+    _offered(endpoint, "memberships")
     return endpoint_pb2.MembershipEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
@@ -209,6 +216,7 @@ def membership_endpoint_message(endpoint: MembershipEndpoint) -> endpoint_pb2.Me
 
 
 def group_endpoint_message(endpoint: GroupEndpoint) -> endpoint_pb2.GroupEndpoint:
+    _offered(endpoint, "groups")
     return endpoint_pb2.GroupEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
@@ -231,6 +239,7 @@ def _group_endpoint(message: endpoint_pb2.GroupEndpoint) -> GroupEndpoint:
 
 
 def event_endpoint_message(endpoint: EventEndpoint) -> endpoint_pb2.EventEndpoint:
+    _offered(endpoint, "events")
     return endpoint_pb2.EventEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
