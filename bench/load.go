@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ltisidecar/ltisidecar/bench/measure"
+	"github.com/ltisidecar/ltisidecar/bench/workload"
+	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
+)
+
+// prepareConcurrency is how many logins are begun at once while launches are prepared.
+const prepareConcurrency = 32
+
+// prepare begins logins and signs their tokens: launches that are ready to be sent, each once.
+func (b *bench) prepare(ctx context.Context, launches pb.LaunchServiceClient, count int) ([]*pb.ValidateLaunchRequest, error) {
+	requests := make([]*pb.ValidateLaunchRequest, count)
+	var group errgroup.Group
+	group.SetLimit(prepareConcurrency)
+	for i := range requests {
+		group.Go(func() error {
+			var err error
+			requests[i], err = b.login(ctx, launches)
+			return err
+		})
+	}
+	return requests, group.Wait()
+}
+
+// login begins a login as a platform's frame does, and makes the launch that answers it.
+func (b *bench) login(ctx context.Context, launches pb.LaunchServiceClient) (*pb.ValidateLaunchRequest, error) {
+	reply, err := launches.BuildAuthRequest(ctx, &pb.BuildAuthRequestRequest{Browser: &pb.BrowserRequest{
+		Method: "POST", SecFetchDest: "iframe", SecFetchSite: "cross-site", Origin: workload.Issuer,
+		Parameters: []*pb.Parameter{
+			{Name: "iss", Value: workload.Issuer}, {Name: "client_id", Value: workload.ClientID}, {Name: "login_hint", Value: "user"},
+			{Name: "target_link_uri", Value: workload.TargetURI}, {Name: "lti_deployment_id", Value: workload.DeploymentID},
+		},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("begin a login: %w", err)
+	}
+	authorization, err := url.Parse(reply.AuthorizationUri)
+	if err != nil {
+		return nil, err
+	}
+	var cookies []string
+	for _, header := range reply.Reply.Headers {
+		if pair, _, _ := strings.Cut(header.Value, ";"); header.Name == "Set-Cookie" {
+			cookies = append(cookies, pair)
+		}
+	}
+	return &pb.ValidateLaunchRequest{Browser: &pb.BrowserRequest{
+		Method: "POST", SecFetchDest: "iframe", SecFetchSite: "cross-site", Origin: workload.Issuer, CookieHeader: strings.Join(cookies, "; "),
+		Parameters: []*pb.Parameter{
+			{Name: "id_token", Value: b.key.Token(authorization.Query().Get("nonce"), time.Now())}, {Name: "state", Value: reply.State},
+		},
+	}}, nil
+}
+
+// caller sends one request, the i-th, and returns an error unless the answer is the right one.
+type caller func(ctx context.Context, i int) error
+
+// validate returns a caller that sends launches over gRPC. A page or an answer without the claims is an error.
+func validate(launches pb.LaunchServiceClient, requests []*pb.ValidateLaunchRequest) caller {
+	return func(ctx context.Context, i int) error {
+		answer, err := launches.ValidateLaunch(ctx, requests[i])
+		if err != nil {
+			return err
+		}
+		if answer.GetLaunch().GetClaimsJson() == "" {
+			return errors.New("the answer holds no launch")
+		}
+		return nil
+	}
+}
+
+// outcome is what a loop saw.
+type outcome struct {
+	latencies measure.Histogram // of the calls that were answered as they should be
+	elapsed   time.Duration
+	failed    int
+	failure   error // one of them
+}
+
+// closed sends requests 0 to count-1, always as many at once as concurrency says: each worker sends its next one when
+// its last was answered.
+func closed(ctx context.Context, count, concurrency int, call caller) *outcome {
+	var next atomic.Int64
+	return workers(concurrency, func(own *outcome) {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= count || ctx.Err() != nil {
+				return
+			}
+			own.time(ctx, time.Now(), i, call)
+		}
+	})
+}
+
+// open sends requests 0 to count-1 at a rate, whether or not the earlier ones were answered, as many browsers do. A
+// latency counts from the moment that a request was due. At most limit are under way at once; what is due beyond that
+// waits, and its latency grows.
+func open(ctx context.Context, count int, rate float64, limit int, call caller) *outcome {
+	begun := time.Now()
+	var next atomic.Int64
+	return workers(limit, func(own *outcome) {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= count || ctx.Err() != nil {
+				return
+			}
+			due := begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+			if wait := time.Until(due); wait > 0 {
+				time.Sleep(wait)
+			}
+			own.time(ctx, due, i, call)
+		}
+	})
+}
+
+func (o *outcome) time(ctx context.Context, due time.Time, i int, call caller) {
+	if err := call(ctx, i); err != nil {
+		o.failed++
+		o.failure = err
+		return
+	}
+	o.latencies.Add(time.Since(due))
+}
+
+func workers(count int, work func(own *outcome)) *outcome {
+	begun := time.Now()
+	each := make([]outcome, count)
+	var group sync.WaitGroup
+	for i := range each {
+		group.Go(func() { work(&each[i]) })
+	}
+	group.Wait()
+	whole := &outcome{elapsed: time.Since(begun)}
+	for i := range each {
+		whole.latencies.Merge(&each[i].latencies)
+		whole.failed += each[i].failed
+		if each[i].failure != nil {
+			whole.failure = each[i].failure
+		}
+	}
+	return whole
+}
+
+// err returns an error where a call was not answered as it should be.
+func (o *outcome) err() error {
+	if o.failed > 0 {
+		return fmt.Errorf("%d calls failed, one with: %w", o.failed, o.failure)
+	}
+	return nil
+}
+
+// cost is what a load cost, per call.
+type cost struct {
+	*outcome
+	unit           time.Duration // R, as it was around the load
+	server, client float64       // CPU in R
+	allocations    float64
+	collections    float64 // of garbage, in all
+	memory         measure.Memory
+}
+
+// measured runs a load of count calls and says what it cost the sidecar and us.
+func (b *bench) measured(ctx context.Context, c *sidecar, count int, load func() *outcome) (*cost, error) {
+	runtime.GC() // what the preparation left is not the load's
+	before, err := b.verification.Cost(unitCount)
+	if err != nil {
+		return nil, err
+	}
+	counted, err := c.counters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server, err := c.cpu()
+	if err != nil {
+		return nil, err
+	}
+	client, err := measure.OwnCPU()
+	if err != nil {
+		return nil, err
+	}
+	result := &cost{outcome: load()}
+	clientAfter, err := measure.OwnCPU()
+	if err != nil {
+		return nil, err
+	}
+	serverAfter, err := c.cpu()
+	if err != nil {
+		return nil, err
+	}
+	countedAfter, err := c.counters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if result.memory, err = measure.MemoryOf(c.pid); err != nil {
+		return nil, err
+	}
+	after, err := b.verification.Cost(unitCount)
+	if err != nil {
+		return nil, err
+	}
+	if err := result.err(); err != nil {
+		return nil, err
+	}
+	result.unit = (before + after) / 2
+	per := float64(count) * float64(result.unit)
+	result.server = float64(serverAfter-server) / per
+	result.client = float64(clientAfter-client) / per
+	result.allocations = (countedAfter.allocations - counted.allocations) / float64(count)
+	result.collections = countedAfter.collections - counted.collections
+	return result, nil
+}
+
+func (r *cost) String() string {
+	return fmt.Sprintf("R %s, server %.2f R, client %.2f R, %.0f/s, p50 %s, p99 %s, %.0f allocations, %.0f collections, %d MB",
+		r.unit, r.server, r.client, float64(r.latencies.Count())/r.elapsed.Seconds(), r.latencies.Quantile(0.5).Round(10*time.Microsecond),
+		r.latencies.Quantile(0.99).Round(10*time.Microsecond), r.allocations, r.collections, r.memory.Resident>>20)
+}
