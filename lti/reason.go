@@ -74,6 +74,15 @@ const (
 	ReasonPlatformThrottled       Reason = "PLATFORM_THROTTLED"
 	ReasonRosterTooLarge          Reason = "ROSTER_TOO_LARGE"
 	ReasonInternal                Reason = "INTERNAL"
+	ReasonLineItemAmbiguous       Reason = "LINE_ITEM_AMBIGUOUS"
+	ReasonListTooLarge            Reason = "LIST_TOO_LARGE"
+	ReasonDeliveryUnknown         Reason = "DELIVERY_UNKNOWN"
+	ReasonRequestIDReused         Reason = "REQUEST_ID_REUSED"
+	ReasonOutboxFull              Reason = "OUTBOX_FULL"
+	ReasonOutboxHeld              Reason = "OUTBOX_HELD"
+	ReasonStoreFull               Reason = "STORE_FULL"
+	ReasonStoreClockSkew          Reason = "STORE_CLOCK_SKEW"
+	ReasonOverloaded              Reason = "OVERLOADED"
 )
 
 // Code is the class of a reason. Its values are those of the gRPC status codes.
@@ -167,6 +176,15 @@ var reasonInfos = []ReasonInfo{
 	{ReasonPlatformThrottled, CodeResourceExhausted, "The platform limits the rate of requests.", "Wait as long as the RetryInfo says.", []string{"registration", "platform_status"}},
 	{ReasonRosterTooLarge, CodeResourceExhausted, "The roster has more pages or members than the limit.", "Ask with a role or a page_size_hint, or report it.", []string{"registration", "limit"}},
 	{ReasonInternal, CodeInternal, "A defect of the sidecar.", "Report it with the request id.", nil},
+	{ReasonLineItemAmbiguous, CodeFailedPrecondition, "Several line items fit what the tool wants, so it is not clear which one is meant.", "Give resource_id or tag too, or delete the surplus columns at the platform; matches lists some of them.", []string{"registration", "matches"}},
+	{ReasonListTooLarge, CodeResourceExhausted, "The platform's list has more pages or entries than the limit.", "Ask with a filter, or report it.", []string{"registration", "limit"}},
+	{ReasonDeliveryUnknown, CodeInvalidArgument, "The tool named a delivery that the sidecar does not have.", "Use a delivery id of this registration as PostScore or a list returned it; deliveries are kept 90 days.", []string{"registration", "delivery_id"}},
+	{ReasonRequestIDReused, CodeInvalidArgument, "The request id was used before, with another score.", "Give each score a request id of its own; repeat one only with the same score.", []string{"registration", "request_id", "delivery_id"}},
+	{ReasonOutboxFull, CodeResourceExhausted, "The sidecar holds as many undelivered scores and events as its limit allows.", "Find out why the platform does not take them (list the deliveries), then try again; nothing was taken by this call.", []string{"limit"}},
+	{ReasonOutboxHeld, CodeFailedPrecondition, "The outbox was restored or copied, so it is not certain which of its scores were sent since; it waits for the operator.", "Compare with the platform, then start once with --release-outbox to send what is queued, or --discard-outbox to drop it.", nil},
+	{ReasonStoreFull, CodeResourceExhausted, "The disk of the sidecar's own store is nearly full.", "Free space under data_dir; the sidecar goes on by itself within seconds. Nothing that was acknowledged is lost.", nil},
+	{ReasonStoreClockSkew, CodeUnavailable, "The clock of the shared store and the clock of this host differ by more than a minute.", "Set both clocks right (chronyc tracking, timedatectl); launches are refused while it lasts.", []string{"clock_skew"}},
+	{ReasonOverloaded, CodeResourceExhausted, "More calls came at once than the sidecar can serve, so this one was turned away before any work.", "Try again after the RetryInfo; give the sidecar more CPU, or run more replicas, if it lasts.", nil},
 }
 
 var reasonIndex = func() map[Reason]*ReasonInfo {

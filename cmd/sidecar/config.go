@@ -80,6 +80,7 @@ type PlatformKeysConfig struct {
 // NonceConfig chooses the memory of redeemed nonces.
 type NonceConfig struct {
 	Store string `yaml:"store"`
+	Sync  string `yaml:"sync"`
 }
 
 // OutboundConfig confines requests to platforms.
@@ -255,6 +256,13 @@ func (c *configCheck) run(base string) {
 	case "badger", "memory":
 	default:
 		c.wrong("nonce.store", "%q is not a store: use badger, or memory for tests", config.Nonce.Store)
+	}
+	switch config.Nonce.Sync {
+	case "":
+		config.Nonce.Sync = "never"
+	case "never", "always":
+	default:
+		c.wrong("nonce.sync", "%q is none of never, always", config.Nonce.Sync)
 	}
 	if level := config.Log.Level; level != "" {
 		if err := config.LogLevel.UnmarshalText([]byte(level)); err != nil {

@@ -87,6 +87,7 @@ func TestConfigCheckRefuses(t *testing.T) {
 		{"a grace that is no time", "platform_keys: {stale_if_error: a day}\n", "1:33", []string{"platform_keys.stale_if_error", "12h"}},
 		{"a grace without end", "platform_keys: {stale_if_error: 25h}\n", "1:33", []string{"platform_keys.stale_if_error", "0s to 24h"}},
 		{"a negative grace", "platform_keys: {stale_if_error: -1s}\n", "1:33", []string{"platform_keys.stale_if_error"}},
+		{"an unknown sync", "nonce: {sync: sometimes}\n", "1:15", []string{"nonce.sync", "never, always"}},
 		{"an unknown store", "nonce: {store: redis}\n", "1:16", []string{"nonce.store", "badger"}},
 		{"an unknown level", "log: {level: verbose}\n", "1:14", []string{"log.level", "debug, info, warn or error"}},
 		{"no CIDR", "outbound: {allow_cidrs: [10.0.0.0/8, 127.0.0.1]}\n", "1:38", []string{"outbound.allow_cidrs[1]", "write 10.0.0.0/8"}},

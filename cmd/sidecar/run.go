@@ -164,7 +164,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
 		return nil, err
 	}
-	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory"}
+	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory", SyncAlways: config.Nonce.Sync == "always"}
 	if !nonceConfig.InMemory {
 		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
 	}

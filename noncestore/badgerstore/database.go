@@ -31,10 +31,6 @@ const (
 // still counts is decided by its value; this must only never be shorter.
 const tidyAfter = noncestore.Retention + time.Minute
 
-// conflictAttempts bounds how often a redemption is tried again after it met another one of the same nonce. The second
-// look finds the winner, unless the winner's write failed.
-const conflictAttempts = 4
-
 // A key is one byte that says what it is, then the nonce.
 const (
 	nonceKey = 'n'
@@ -57,26 +53,9 @@ func badgerOptions(path string, c Config) badger.Options {
 		WithNumCompactors(compactors).
 		WithNumGoroutines(1).
 		WithSyncWrites(c.SyncAlways && path != "").
+		WithDetectConflicts(false). // nonces have one writer: see commitAll
 		WithMetricsEnabled(false).
 		WithLogger(badgerLogger{c.Logger})
-}
-
-// writeOnce writes the redemption of a nonce unless there is one that still counts.
-func writeOnce(db *badger.DB, nonce noncestore.Nonce, now time.Time) error {
-	var err error
-	for range conflictAttempts {
-		err = db.Update(func(txn *badger.Txn) error {
-			if err := find(txn, nonce, now); err != nil {
-				return err
-			}
-			value := binary.BigEndian.AppendUint64(nil, uint64(now.UnixNano()))
-			return txn.SetEntry(badger.NewEntry(keyOf(nonce), value).WithTTL(tidyAfter))
-		})
-		if !errors.Is(err, badger.ErrConflict) {
-			break
-		}
-	}
-	return outcome(err)
 }
 
 // lookUp returns a *noncestore.ReplayError where a redemption of the nonce still counts.

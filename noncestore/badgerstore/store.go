@@ -49,8 +49,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/noncestore"
 )
 
-// maxRunning is how many calls may work on Badger at once. Badger writes what arrives together in one batch, so more
-// would only wait there instead of here.
+// maxRunning is how many calls besides redemptions may work on Badger at once.
 const maxRunning = 256
 
 var (
@@ -67,11 +66,13 @@ type Store struct {
 	log    *slog.Logger
 	lock   *directoryLock // nil in memory
 
-	running   chan struct{} // one element for each call at work
-	closing   chan struct{} // closed when Close begins
-	watched   chan struct{} // closed when the watching goroutine has ended
-	closeOnce sync.Once
-	closeErr  error
+	running     chan struct{} // one element for each call at work
+	redemptions chan *redemption
+	committed   chan struct{} // closed when the committing goroutine has ended
+	closing     chan struct{} // closed when Close begins
+	watched     chan struct{} // closed when the watching goroutine has ended
+	closeOnce   sync.Once
+	closeErr    error
 
 	short        atomic.Bool  // too little free space
 	spaceChecked atomic.Int64 // when, in nanoseconds of the monotonic clock
@@ -104,12 +105,14 @@ func open(config Config, h host) (*Store, error) {
 		h.monotonic = config.Monotonic
 	}
 	s := &Store{
-		config:  config,
-		host:    h,
-		log:     config.Logger,
-		running: make(chan struct{}, maxRunning),
-		closing: make(chan struct{}),
-		watched: make(chan struct{}),
+		config:      config,
+		host:        h,
+		log:         config.Logger,
+		running:     make(chan struct{}, maxRunning),
+		redemptions: make(chan *redemption, maxBatch),
+		committed:   make(chan struct{}),
+		closing:     make(chan struct{}),
+		watched:     make(chan struct{}),
 	}
 	if !config.InMemory {
 		if s.lock, err = lockDirectory(config.Directory); err != nil {
@@ -126,6 +129,7 @@ func open(config Config, h host) (*Store, error) {
 		}
 	}
 	go s.watch()
+	go s.commitAll()
 	return s, nil
 }
 
@@ -159,44 +163,6 @@ func (s *Store) Redeemed(ctx context.Context, nonce noncestore.Nonce) error {
 	})
 }
 
-// Redeem implements noncestore.Store. Where the context ends first, the redemption may still be written.
-func (s *Store) Redeem(ctx context.Context, generation noncestore.Generation, nonce noncestore.Nonce) error {
-	return s.do(ctx, func() error {
-		s.checkSpaceOften()
-		err := s.redeem(generation, nonce)
-		if !errors.Is(err, errClockJumped) {
-			return err
-		}
-		if rollErr := s.rollAfterJump(); rollErr != nil {
-			return rollErr
-		}
-		return fmt.Errorf("%w: %w", noncestore.ErrStale, err)
-	})
-}
-
-// redeem decides under the lock. The clock is looked at on both sides of the write: a clock set forward in between
-// could have made Badger forget the nonce, and then the redemption must not count.
-func (s *Store) redeem(generation noncestore.Generation, nonce noncestore.Nonce) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	held := s.current.Load()
-	switch {
-	case s.short.Load():
-		return unavailable(errShort)
-	case s.db == nil || held == nil:
-		return unavailable(errNotOpen)
-	case s.jumped(held):
-		return errClockJumped
-	case generation != held.Generation:
-		return noncestore.ErrStale
-	}
-	err := writeOnce(s.db, nonce, s.config.Now())
-	if s.jumped(held) {
-		return errClockJumped
-	}
-	return err
-}
-
 // usable says whether a call may begin at all.
 func (s *Store) usable(ctx context.Context) error {
 	select {
@@ -214,8 +180,7 @@ func (s *Store) usable(ctx context.Context) error {
 }
 
 // do runs f on a goroutine of its own, at most maxRunning at once, and waits for it no longer than the context lasts.
-// A panic inside Badger ends the process on purpose: the next start takes a new seal, whereas a Badger with a lock held
-// for ever would refuse every launch.
+// What was said of a panic at commitAll holds here too.
 func (s *Store) do(ctx context.Context, f func() error) error {
 	if err := s.usable(ctx); err != nil {
 		return err
@@ -261,6 +226,7 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		<-s.watched
+		<-s.committed
 		for range maxRunning {
 			s.running <- struct{}{}
 		}

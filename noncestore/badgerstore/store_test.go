@@ -178,7 +178,7 @@ func TestClockJumpsWhileRedeeming(t *testing.T) {
 		}
 		return now
 	}
-	b.is(s.redeem(seal.Generation, newNonce()), errClockJumped)
+	b.is(s.redeemAll([]*redemption{{generation: seal.Generation, nonce: newNonce()}}), errClockJumped)
 	s.config.Now = inner
 	b.is(s.Redeem(t.Context(), seal.Generation, newNonce()), noncestore.ErrStale)
 }

@@ -189,6 +189,181 @@ func (x *MembershipEndpoint) GetServiceVersions() []string {
 	return nil
 }
 
+// GroupEndpoint is where the groups of one launch's context are read (Course Groups 1.0). It is self-contained: store
+// it as it came, replace it at each launch, hand it back weeks later.
+type GroupEndpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registration name.
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Deployment id.
+	DeploymentId string `protobuf:"bytes,2,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	// Context groups URI.
+	ContextGroupsUri string `protobuf:"bytes,3,opt,name=context_groups_uri,json=contextGroupsUri,proto3" json:"context_groups_uri,omitempty"`
+	// Context group sets URI; empty where the platform offers none.
+	ContextGroupSetsUri string `protobuf:"bytes,4,opt,name=context_group_sets_uri,json=contextGroupSetsUri,proto3" json:"context_group_sets_uri,omitempty"`
+	// Service versions that the platform offers, such as `1.0`.
+	ServiceVersions []string `protobuf:"bytes,5,rep,name=service_versions,json=serviceVersions,proto3" json:"service_versions,omitempty"`
+	// Scopes that the platform offers to this tool for its groups.
+	Scopes        []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupEndpoint) Reset() {
+	*x = GroupEndpoint{}
+	mi := &file_ltisidecar_v1_endpoint_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupEndpoint) ProtoMessage() {}
+
+func (x *GroupEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_endpoint_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupEndpoint.ProtoReflect.Descriptor instead.
+func (*GroupEndpoint) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_endpoint_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GroupEndpoint) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *GroupEndpoint) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *GroupEndpoint) GetContextGroupsUri() string {
+	if x != nil {
+		return x.ContextGroupsUri
+	}
+	return ""
+}
+
+func (x *GroupEndpoint) GetContextGroupSetsUri() string {
+	if x != nil {
+		return x.ContextGroupSetsUri
+	}
+	return ""
+}
+
+func (x *GroupEndpoint) GetServiceVersions() []string {
+	if x != nil {
+		return x.ServiceVersions
+	}
+	return nil
+}
+
+func (x *GroupEndpoint) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+// EventEndpoint is where Caliper events of one launch are sent (Caliper endpoint service). It is self-contained: store
+// it as it came, replace it at each launch, hand it back weeks later.
+type EventEndpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registration name.
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Deployment id.
+	DeploymentId string `protobuf:"bytes,2,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	// Caliper endpoint URI.
+	CaliperEndpointUri string `protobuf:"bytes,3,opt,name=caliper_endpoint_uri,json=caliperEndpointUri,proto3" json:"caliper_endpoint_uri,omitempty"`
+	// Federated session id, to put into each event as it is; empty where none came.
+	FederatedSessionId string `protobuf:"bytes,4,opt,name=federated_session_id,json=federatedSessionId,proto3" json:"federated_session_id,omitempty"`
+	// Scopes that the platform offers to this tool for its events.
+	Scopes        []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventEndpoint) Reset() {
+	*x = EventEndpoint{}
+	mi := &file_ltisidecar_v1_endpoint_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventEndpoint) ProtoMessage() {}
+
+func (x *EventEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_endpoint_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventEndpoint.ProtoReflect.Descriptor instead.
+func (*EventEndpoint) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_endpoint_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EventEndpoint) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *EventEndpoint) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *EventEndpoint) GetCaliperEndpointUri() string {
+	if x != nil {
+		return x.CaliperEndpointUri
+	}
+	return ""
+}
+
+func (x *EventEndpoint) GetFederatedSessionId() string {
+	if x != nil {
+		return x.FederatedSessionId
+	}
+	return ""
+}
+
+func (x *EventEndpoint) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
 var File_ltisidecar_v1_endpoint_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_endpoint_proto_rawDesc = "" +
@@ -205,7 +380,20 @@ const file_ltisidecar_v1_endpoint_proto_rawDesc = "" +
 	"\fregistration\x18\x01 \x01(\tR\fregistration\x12#\n" +
 	"\rdeployment_id\x18\x02 \x01(\tR\fdeploymentId\x126\n" +
 	"\x17context_memberships_uri\x18\x03 \x01(\tR\x15contextMembershipsUri\x12)\n" +
-	"\x10service_versions\x18\x04 \x03(\tR\x0fserviceVersionsBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
+	"\x10service_versions\x18\x04 \x03(\tR\x0fserviceVersions\"\xfe\x01\n" +
+	"\rGroupEndpoint\x12\"\n" +
+	"\fregistration\x18\x01 \x01(\tR\fregistration\x12#\n" +
+	"\rdeployment_id\x18\x02 \x01(\tR\fdeploymentId\x12,\n" +
+	"\x12context_groups_uri\x18\x03 \x01(\tR\x10contextGroupsUri\x123\n" +
+	"\x16context_group_sets_uri\x18\x04 \x01(\tR\x13contextGroupSetsUri\x12)\n" +
+	"\x10service_versions\x18\x05 \x03(\tR\x0fserviceVersions\x12\x16\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\"\xd4\x01\n" +
+	"\rEventEndpoint\x12\"\n" +
+	"\fregistration\x18\x01 \x01(\tR\fregistration\x12#\n" +
+	"\rdeployment_id\x18\x02 \x01(\tR\fdeploymentId\x120\n" +
+	"\x14caliper_endpoint_uri\x18\x03 \x01(\tR\x12caliperEndpointUri\x120\n" +
+	"\x14federated_session_id\x18\x04 \x01(\tR\x12federatedSessionId\x12\x16\n" +
+	"\x06scopes\x18\x05 \x03(\tR\x06scopesBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
 	file_ltisidecar_v1_endpoint_proto_rawDescOnce sync.Once
@@ -219,10 +407,12 @@ func file_ltisidecar_v1_endpoint_proto_rawDescGZIP() []byte {
 	return file_ltisidecar_v1_endpoint_proto_rawDescData
 }
 
-var file_ltisidecar_v1_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_ltisidecar_v1_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_ltisidecar_v1_endpoint_proto_goTypes = []any{
 	(*GradeEndpoint)(nil),      // 0: ltisidecar.v1.GradeEndpoint
 	(*MembershipEndpoint)(nil), // 1: ltisidecar.v1.MembershipEndpoint
+	(*GroupEndpoint)(nil),      // 2: ltisidecar.v1.GroupEndpoint
+	(*EventEndpoint)(nil),      // 3: ltisidecar.v1.EventEndpoint
 }
 var file_ltisidecar_v1_endpoint_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -243,7 +433,7 @@ func file_ltisidecar_v1_endpoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltisidecar_v1_endpoint_proto_rawDesc), len(file_ltisidecar_v1_endpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

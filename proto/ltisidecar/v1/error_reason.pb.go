@@ -164,6 +164,24 @@ const (
 	ErrorReason_ERROR_REASON_ROSTER_TOO_LARGE ErrorReason = 65
 	// A defect of the sidecar. Code INTERNAL.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 66
+	// Several line items fit what the tool wants, so it is not clear which one is meant. Code FAILED_PRECONDITION. Metadata: registration, matches.
+	ErrorReason_ERROR_REASON_LINE_ITEM_AMBIGUOUS ErrorReason = 67
+	// The platform's list has more pages or entries than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit.
+	ErrorReason_ERROR_REASON_LIST_TOO_LARGE ErrorReason = 68
+	// The tool named a delivery that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration, delivery_id.
+	ErrorReason_ERROR_REASON_DELIVERY_UNKNOWN ErrorReason = 69
+	// The request id was used before, with another score. Code INVALID_ARGUMENT. Metadata: registration, request_id, delivery_id.
+	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 70
+	// The sidecar holds as many undelivered scores and events as its limit allows. Code RESOURCE_EXHAUSTED. Metadata: limit.
+	ErrorReason_ERROR_REASON_OUTBOX_FULL ErrorReason = 71
+	// The outbox was restored or copied, so it is not certain which of its scores were sent since; it waits for the operator. Code FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_OUTBOX_HELD ErrorReason = 72
+	// The disk of the sidecar's own store is nearly full. Code RESOURCE_EXHAUSTED.
+	ErrorReason_ERROR_REASON_STORE_FULL ErrorReason = 73
+	// The clock of the shared store and the clock of this host differ by more than a minute. Code UNAVAILABLE. Metadata: clock_skew.
+	ErrorReason_ERROR_REASON_STORE_CLOCK_SKEW ErrorReason = 74
+	// More calls came at once than the sidecar can serve, so this one was turned away before any work. Code RESOURCE_EXHAUSTED.
+	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 75
 )
 
 // Enum value maps for ErrorReason.
@@ -236,6 +254,15 @@ var (
 		64: "ERROR_REASON_PLATFORM_THROTTLED",
 		65: "ERROR_REASON_ROSTER_TOO_LARGE",
 		66: "ERROR_REASON_INTERNAL",
+		67: "ERROR_REASON_LINE_ITEM_AMBIGUOUS",
+		68: "ERROR_REASON_LIST_TOO_LARGE",
+		69: "ERROR_REASON_DELIVERY_UNKNOWN",
+		70: "ERROR_REASON_REQUEST_ID_REUSED",
+		71: "ERROR_REASON_OUTBOX_FULL",
+		72: "ERROR_REASON_OUTBOX_HELD",
+		73: "ERROR_REASON_STORE_FULL",
+		74: "ERROR_REASON_STORE_CLOCK_SKEW",
+		75: "ERROR_REASON_OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                 0,
@@ -305,6 +332,15 @@ var (
 		"ERROR_REASON_PLATFORM_THROTTLED":          64,
 		"ERROR_REASON_ROSTER_TOO_LARGE":            65,
 		"ERROR_REASON_INTERNAL":                    66,
+		"ERROR_REASON_LINE_ITEM_AMBIGUOUS":         67,
+		"ERROR_REASON_LIST_TOO_LARGE":              68,
+		"ERROR_REASON_DELIVERY_UNKNOWN":            69,
+		"ERROR_REASON_REQUEST_ID_REUSED":           70,
+		"ERROR_REASON_OUTBOX_FULL":                 71,
+		"ERROR_REASON_OUTBOX_HELD":                 72,
+		"ERROR_REASON_STORE_FULL":                  73,
+		"ERROR_REASON_STORE_CLOCK_SKEW":            74,
+		"ERROR_REASON_OVERLOADED":                  75,
 	}
 )
 
@@ -339,7 +375,7 @@ var File_ltisidecar_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" ltisidecar/v1/error_reason.proto\x12\rltisidecar.v1*\xec\x12\n" +
+	" ltisidecar/v1/error_reason.proto\x12\rltisidecar.v1*\x93\x15\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_REQUEST_INVALID\x10\x01\x12%\n" +
@@ -408,7 +444,16 @@ const file_ltisidecar_v1_error_reason_proto_rawDesc = "" +
 	"\x15ERROR_REASON_CANCELED\x10?\x12#\n" +
 	"\x1fERROR_REASON_PLATFORM_THROTTLED\x10@\x12!\n" +
 	"\x1dERROR_REASON_ROSTER_TOO_LARGE\x10A\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10BBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
+	"\x15ERROR_REASON_INTERNAL\x10B\x12$\n" +
+	" ERROR_REASON_LINE_ITEM_AMBIGUOUS\x10C\x12\x1f\n" +
+	"\x1bERROR_REASON_LIST_TOO_LARGE\x10D\x12!\n" +
+	"\x1dERROR_REASON_DELIVERY_UNKNOWN\x10E\x12\"\n" +
+	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10F\x12\x1c\n" +
+	"\x18ERROR_REASON_OUTBOX_FULL\x10G\x12\x1c\n" +
+	"\x18ERROR_REASON_OUTBOX_HELD\x10H\x12\x1b\n" +
+	"\x17ERROR_REASON_STORE_FULL\x10I\x12!\n" +
+	"\x1dERROR_REASON_STORE_CLOCK_SKEW\x10J\x12\x1b\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10KBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
 	file_ltisidecar_v1_error_reason_proto_rawDescOnce sync.Once

@@ -11,6 +11,8 @@ package ltisidecarv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -162,13 +164,17 @@ const (
 	DeliveryState_DELIVERY_STATE_UNSPECIFIED DeliveryState = 0
 	// The platform has it.
 	DeliveryState_DELIVERY_STATE_DELIVERED DeliveryState = 1
-	// The sidecar has it durably and goes on trying. Answered only where the sidecar keeps an outbox.
+	// The sidecar has it durably and goes on trying.
 	DeliveryState_DELIVERY_STATE_QUEUED DeliveryState = 2
 	// A newer score of the same user and line item is already delivered; this one is not sent.
 	DeliveryState_DELIVERY_STATE_SUPERSEDED DeliveryState = 3
-	// The platform may or may not have it, and offers no way to find out. Answered only where the sidecar keeps an
-	// outbox.
+	// The platform may or may not have it, and offers no way to find out.
 	DeliveryState_DELIVERY_STATE_UNCONFIRMED DeliveryState = 4
+	// An attempt is under way. Only in lists of deliveries.
+	DeliveryState_DELIVERY_STATE_DELIVERING DeliveryState = 5
+	// The platform refused it, and would refuse it again: see reason and platform_error. Only in lists of deliveries;
+	// PostScore answers it with an error status.
+	DeliveryState_DELIVERY_STATE_REFUSED DeliveryState = 6
 )
 
 // Enum value maps for DeliveryState.
@@ -179,6 +185,8 @@ var (
 		2: "DELIVERY_STATE_QUEUED",
 		3: "DELIVERY_STATE_SUPERSEDED",
 		4: "DELIVERY_STATE_UNCONFIRMED",
+		5: "DELIVERY_STATE_DELIVERING",
+		6: "DELIVERY_STATE_REFUSED",
 	}
 	DeliveryState_value = map[string]int32{
 		"DELIVERY_STATE_UNSPECIFIED": 0,
@@ -186,6 +194,8 @@ var (
 		"DELIVERY_STATE_QUEUED":      2,
 		"DELIVERY_STATE_SUPERSEDED":  3,
 		"DELIVERY_STATE_UNCONFIRMED": 4,
+		"DELIVERY_STATE_DELIVERING":  5,
+		"DELIVERY_STATE_REFUSED":     6,
 	}
 )
 
@@ -236,8 +246,16 @@ type Score struct {
 	Comment string `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`
 	// Scoring user id: who graded; empty for none.
 	ScoringUserId string `protobuf:"bytes,8,opt,name=scoring_user_id,json=scoringUserId,proto3" json:"scoring_user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Submission start time: when the student began; unset for none.
+	SubmissionStartTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=submission_start_time,json=submissionStartTime,proto3" json:"submission_start_time,omitempty"`
+	// Submission time: when the student submitted, not before submission_start_time; unset for none.
+	SubmissionTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=submission_time,json=submissionTime,proto3" json:"submission_time,omitempty"`
+	// Canvas submission: what Canvas shows as the student's work; unset for none. Other platforms do not get it.
+	CanvasSubmission *CanvasSubmission `protobuf:"bytes,11,opt,name=canvas_submission,json=canvasSubmission,proto3" json:"canvas_submission,omitempty"`
+	// Extensions: a JSON object whose names are absolute URIs, added to the score as it is; empty for none. At most 16 KiB.
+	ExtensionsJson string `protobuf:"bytes,12,opt,name=extensions_json,json=extensionsJson,proto3" json:"extensions_json,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Score) Reset() {
@@ -326,20 +344,219 @@ func (x *Score) GetScoringUserId() string {
 	return ""
 }
 
+func (x *Score) GetSubmissionStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SubmissionStartTime
+	}
+	return nil
+}
+
+func (x *Score) GetSubmissionTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SubmissionTime
+	}
+	return nil
+}
+
+func (x *Score) GetCanvasSubmission() *CanvasSubmission {
+	if x != nil {
+		return x.CanvasSubmission
+	}
+	return nil
+}
+
+func (x *Score) GetExtensionsJson() string {
+	if x != nil {
+		return x.ExtensionsJson
+	}
+	return ""
+}
+
+// CanvasSubmission is the extension of Canvas to a score: the work that is graded.
+type CanvasSubmission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New submission: whether the score makes a new attempt; unset: Canvas takes it as true.
+	NewSubmission *bool `protobuf:"varint,1,opt,name=new_submission,json=newSubmission,proto3,oneof" json:"new_submission,omitempty"`
+	// Submission type: `none`, `basic_lti_launch`, `online_text_entry`, `online_url`, `external_tool` or `online_upload`;
+	// empty for none.
+	SubmissionType string `protobuf:"bytes,2,opt,name=submission_type,json=submissionType,proto3" json:"submission_type,omitempty"`
+	// Submission data: the text or the URI, as submission_type says; empty for none. At most 16 KiB.
+	SubmissionData string `protobuf:"bytes,3,opt,name=submission_data,json=submissionData,proto3" json:"submission_data,omitempty"`
+	// Submission time, at most a minute ahead; unset: now.
+	SubmissionTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=submission_time,json=submissionTime,proto3" json:"submission_time,omitempty"`
+	// Files that Canvas fetches for `online_upload`. At most 20.
+	Files []*CanvasFile `protobuf:"bytes,5,rep,name=files,proto3" json:"files,omitempty"`
+	// Prioritize non tool grade: leave a grade that a person gave; unset: Canvas takes it as false.
+	PrioritizeNonToolGrade *bool `protobuf:"varint,6,opt,name=prioritize_non_tool_grade,json=prioritizeNonToolGrade,proto3,oneof" json:"prioritize_non_tool_grade,omitempty"`
+	// Preserve score: keep the earlier grade where this score has none; unset: Canvas takes it as false.
+	PreserveScore *bool `protobuf:"varint,7,opt,name=preserve_score,json=preserveScore,proto3,oneof" json:"preserve_score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CanvasSubmission) Reset() {
+	*x = CanvasSubmission{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CanvasSubmission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CanvasSubmission) ProtoMessage() {}
+
+func (x *CanvasSubmission) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CanvasSubmission.ProtoReflect.Descriptor instead.
+func (*CanvasSubmission) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CanvasSubmission) GetNewSubmission() bool {
+	if x != nil && x.NewSubmission != nil {
+		return *x.NewSubmission
+	}
+	return false
+}
+
+func (x *CanvasSubmission) GetSubmissionType() string {
+	if x != nil {
+		return x.SubmissionType
+	}
+	return ""
+}
+
+func (x *CanvasSubmission) GetSubmissionData() string {
+	if x != nil {
+		return x.SubmissionData
+	}
+	return ""
+}
+
+func (x *CanvasSubmission) GetSubmissionTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SubmissionTime
+	}
+	return nil
+}
+
+func (x *CanvasSubmission) GetFiles() []*CanvasFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *CanvasSubmission) GetPrioritizeNonToolGrade() bool {
+	if x != nil && x.PrioritizeNonToolGrade != nil {
+		return *x.PrioritizeNonToolGrade
+	}
+	return false
+}
+
+func (x *CanvasSubmission) GetPreserveScore() bool {
+	if x != nil && x.PreserveScore != nil {
+		return *x.PreserveScore
+	}
+	return false
+}
+
+// CanvasFile is one file of a Canvas submission.
+type CanvasFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URI to fetch the file from. Required.
+	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	// Title: the file's name. Required.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Media type, such as `application/pdf`; empty: Canvas guesses it.
+	MediaType     string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CanvasFile) Reset() {
+	*x = CanvasFile{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CanvasFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CanvasFile) ProtoMessage() {}
+
+func (x *CanvasFile) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CanvasFile.ProtoReflect.Descriptor instead.
+func (*CanvasFile) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CanvasFile) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *CanvasFile) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *CanvasFile) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
 // PostScoreRequest is one score and where it goes.
 type PostScoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Endpoint from the launch, as it came. Required.
 	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// Score to send. Required.
-	Score         *Score `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
+	Score *Score `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
+	// Request id, chosen by the tool, unique within its registration for 7 days: a repeat with the same id and score gets
+	// the same delivery, and one with another score is REQUEST_ID_REUSED. Empty: each call is a new delivery. At most 128
+	// printable ASCII characters.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Max wait: how long the call may wait for the platform. Unset: 1 second. Zero: not at all. At most 30 seconds.
+	MaxWait       *durationpb.Duration `protobuf:"bytes,4,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PostScoreRequest) Reset() {
 	*x = PostScoreRequest{}
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[1]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +568,7 @@ func (x *PostScoreRequest) String() string {
 func (*PostScoreRequest) ProtoMessage() {}
 
 func (x *PostScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[1]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +581,7 @@ func (x *PostScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostScoreRequest.ProtoReflect.Descriptor instead.
 func (*PostScoreRequest) Descriptor() ([]byte, []int) {
-	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{1}
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PostScoreRequest) GetEndpoint() *GradeEndpoint {
@@ -381,6 +598,20 @@ func (x *PostScoreRequest) GetScore() *Score {
 	return nil
 }
 
+func (x *PostScoreRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *PostScoreRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
 // ScoreDelivery is what became of a score.
 type ScoreDelivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -390,14 +621,42 @@ type ScoreDelivery struct {
 	// same user and line item, by the platform's own grain.
 	SentTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=sent_time,json=sentTime,proto3" json:"sent_time,omitempty"`
 	// Result URI where the platform names one; else empty.
-	ResultUri     string `protobuf:"bytes,3,opt,name=result_uri,json=resultUri,proto3" json:"result_uri,omitempty"`
+	ResultUri string `protobuf:"bytes,3,opt,name=result_uri,json=resultUri,proto3" json:"result_uri,omitempty"`
+	// Delivery id, unique within the sidecar's store.
+	DeliveryId string `protobuf:"bytes,4,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	// Registration name.
+	Registration string `protobuf:"bytes,5,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Deployment id.
+	DeploymentId string `protobuf:"bytes,6,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	// Line item URI.
+	LineItemUri string `protobuf:"bytes,7,opt,name=line_item_uri,json=lineItemUri,proto3" json:"line_item_uri,omitempty"`
+	// User id (sub) of the score.
+	UserId string `protobuf:"bytes,8,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Request id of the call; empty where it had none.
+	RequestId string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Score time, as it was given or taken.
+	ScoreTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=score_time,json=scoreTime,proto3" json:"score_time,omitempty"`
+	// Create time: when PostScore took it.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Update time: when this delivery last changed.
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Attempts that were begun.
+	Attempts int32 `protobuf:"varint,13,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Next attempt time; only while queued.
+	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
+	// Reason of the last failure, as in ErrorReason without its prefix; empty where there was none.
+	Reason string `protobuf:"bytes,15,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Platform status: the HTTP status of the last answer; 0 where none came.
+	PlatformStatus int32 `protobuf:"varint,16,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
+	// Platform error: the platform's own words of the last failure, shortened, personal data hidden; empty for none.
+	PlatformError string `protobuf:"bytes,17,opt,name=platform_error,json=platformError,proto3" json:"platform_error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreDelivery) Reset() {
 	*x = ScoreDelivery{}
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[2]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +668,7 @@ func (x *ScoreDelivery) String() string {
 func (*ScoreDelivery) ProtoMessage() {}
 
 func (x *ScoreDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[2]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +681,7 @@ func (x *ScoreDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreDelivery.ProtoReflect.Descriptor instead.
 func (*ScoreDelivery) Descriptor() ([]byte, []int) {
-	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{2}
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ScoreDelivery) GetState() DeliveryState {
@@ -446,6 +705,104 @@ func (x *ScoreDelivery) GetResultUri() string {
 	return ""
 }
 
+func (x *ScoreDelivery) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetLineItemUri() string {
+	if x != nil {
+		return x.LineItemUri
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetScoreTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ScoreTime
+	}
+	return nil
+}
+
+func (x *ScoreDelivery) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *ScoreDelivery) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *ScoreDelivery) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *ScoreDelivery) GetNextAttemptTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptTime
+	}
+	return nil
+}
+
+func (x *ScoreDelivery) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ScoreDelivery) GetPlatformStatus() int32 {
+	if x != nil {
+		return x.PlatformStatus
+	}
+	return 0
+}
+
+func (x *ScoreDelivery) GetPlatformError() string {
+	if x != nil {
+		return x.PlatformError
+	}
+	return ""
+}
+
 // PostScoreResponse answers PostScore.
 type PostScoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -457,7 +814,7 @@ type PostScoreResponse struct {
 
 func (x *PostScoreResponse) Reset() {
 	*x = PostScoreResponse{}
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[3]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +826,7 @@ func (x *PostScoreResponse) String() string {
 func (*PostScoreResponse) ProtoMessage() {}
 
 func (x *PostScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[3]
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +839,7 @@ func (x *PostScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostScoreResponse.ProtoReflect.Descriptor instead.
 func (*PostScoreResponse) Descriptor() ([]byte, []int) {
-	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{3}
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PostScoreResponse) GetDelivery() *ScoreDelivery {
@@ -492,11 +849,1191 @@ func (x *PostScoreResponse) GetDelivery() *ScoreDelivery {
 	return nil
 }
 
+// ListScoreDeliveriesRequest says which deliveries. Fields that are set must all fit.
+type ListScoreDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registration name. Required.
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Deployment id; empty for all.
+	DeploymentId string `protobuf:"bytes,2,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	// Line item URI; empty for all.
+	LineItemUri string `protobuf:"bytes,3,opt,name=line_item_uri,json=lineItemUri,proto3" json:"line_item_uri,omitempty"`
+	// User id (sub); empty for all.
+	UserId string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// States; none for all.
+	States []DeliveryState `protobuf:"varint,5,rep,packed,name=states,proto3,enum=ltisidecar.v1.DeliveryState" json:"states,omitempty"`
+	// Page size, 1 to 200; 0: 100. A page may be shorter than asked and still not be the last.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Cursor of the page before; empty for the first.
+	Cursor        string `protobuf:"bytes,7,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScoreDeliveriesRequest) Reset() {
+	*x = ListScoreDeliveriesRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScoreDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScoreDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListScoreDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScoreDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListScoreDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListScoreDeliveriesRequest) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *ListScoreDeliveriesRequest) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *ListScoreDeliveriesRequest) GetLineItemUri() string {
+	if x != nil {
+		return x.LineItemUri
+	}
+	return ""
+}
+
+func (x *ListScoreDeliveriesRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListScoreDeliveriesRequest) GetStates() []DeliveryState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListScoreDeliveriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListScoreDeliveriesRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+// ListScoreDeliveriesResponse is one page.
+type ListScoreDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deliveries, by the time of their last change.
+	Deliveries []*ScoreDelivery `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// Cursor for the next page, and later for what has changed since. Never empty.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Complete: no further page is there now.
+	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScoreDeliveriesResponse) Reset() {
+	*x = ListScoreDeliveriesResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScoreDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScoreDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListScoreDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScoreDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListScoreDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListScoreDeliveriesResponse) GetDeliveries() []*ScoreDelivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ListScoreDeliveriesResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ListScoreDeliveriesResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+// WatchScoreDeliveriesRequest says what to watch.
+type WatchScoreDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registration name. Required.
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Cursor to begin after, of a list or of an earlier watch. Empty: from now on.
+	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchScoreDeliveriesRequest) Reset() {
+	*x = WatchScoreDeliveriesRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchScoreDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchScoreDeliveriesRequest) ProtoMessage() {}
+
+func (x *WatchScoreDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchScoreDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*WatchScoreDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchScoreDeliveriesRequest) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *WatchScoreDeliveriesRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+// WatchScoreDeliveriesResponse is one change.
+type WatchScoreDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Delivery as it is now; unset in the first message, which has only the cursor to begin with.
+	Delivery *ScoreDelivery `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Cursor to go on after. Store it once the change is handled.
+	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchScoreDeliveriesResponse) Reset() {
+	*x = WatchScoreDeliveriesResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchScoreDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchScoreDeliveriesResponse) ProtoMessage() {}
+
+func (x *WatchScoreDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchScoreDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*WatchScoreDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WatchScoreDeliveriesResponse) GetDelivery() *ScoreDelivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *WatchScoreDeliveriesResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+// RetryScoreDeliveryRequest names a delivery.
+type RetryScoreDeliveryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registration name. Required.
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	// Delivery id. Required; one that is not there is DELIVERY_UNKNOWN.
+	DeliveryId    string `protobuf:"bytes,2,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryScoreDeliveryRequest) Reset() {
+	*x = RetryScoreDeliveryRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryScoreDeliveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryScoreDeliveryRequest) ProtoMessage() {}
+
+func (x *RetryScoreDeliveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryScoreDeliveryRequest.ProtoReflect.Descriptor instead.
+func (*RetryScoreDeliveryRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RetryScoreDeliveryRequest) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *RetryScoreDeliveryRequest) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+// RetryScoreDeliveryResponse answers RetryScoreDelivery.
+type RetryScoreDeliveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Delivery as it is now. One that was delivered, superseded, or is queued already stays as it is.
+	Delivery      *ScoreDelivery `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryScoreDeliveryResponse) Reset() {
+	*x = RetryScoreDeliveryResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryScoreDeliveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryScoreDeliveryResponse) ProtoMessage() {}
+
+func (x *RetryScoreDeliveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryScoreDeliveryResponse.ProtoReflect.Descriptor instead.
+func (*RetryScoreDeliveryResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RetryScoreDeliveryResponse) GetDelivery() *ScoreDelivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+// ListLineItemsRequest says which line items. Filters that are set must all fit.
+type ListLineItemsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Resource link id; empty for all.
+	ResourceLinkId string `protobuf:"bytes,2,opt,name=resource_link_id,json=resourceLinkId,proto3" json:"resource_link_id,omitempty"`
+	// Resource id; empty for all.
+	ResourceId string `protobuf:"bytes,3,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
+	// Tag; empty for all.
+	Tag string `protobuf:"bytes,4,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for.
+	PageSizeHint  int32 `protobuf:"varint,5,opt,name=page_size_hint,json=pageSizeHint,proto3" json:"page_size_hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLineItemsRequest) Reset() {
+	*x = ListLineItemsRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLineItemsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLineItemsRequest) ProtoMessage() {}
+
+func (x *ListLineItemsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLineItemsRequest.ProtoReflect.Descriptor instead.
+func (*ListLineItemsRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListLineItemsRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *ListLineItemsRequest) GetResourceLinkId() string {
+	if x != nil {
+		return x.ResourceLinkId
+	}
+	return ""
+}
+
+func (x *ListLineItemsRequest) GetResourceId() string {
+	if x != nil {
+		return x.ResourceId
+	}
+	return ""
+}
+
+func (x *ListLineItemsRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ListLineItemsRequest) GetPageSizeHint() int32 {
+	if x != nil {
+		return x.PageSizeHint
+	}
+	return 0
+}
+
+// ListLineItemsResponse is the whole list.
+type ListLineItemsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line items, in the platform's order.
+	Items         []*LineItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLineItemsResponse) Reset() {
+	*x = ListLineItemsResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLineItemsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLineItemsResponse) ProtoMessage() {}
+
+func (x *ListLineItemsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLineItemsResponse.ProtoReflect.Descriptor instead.
+func (*ListLineItemsResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListLineItemsResponse) GetItems() []*LineItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// GetLineItemRequest names a line item.
+type GetLineItemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Line item URI, from an earlier answer. Empty: the endpoint's own.
+	LineItemUri   string `protobuf:"bytes,2,opt,name=line_item_uri,json=lineItemUri,proto3" json:"line_item_uri,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLineItemRequest) Reset() {
+	*x = GetLineItemRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLineItemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLineItemRequest) ProtoMessage() {}
+
+func (x *GetLineItemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLineItemRequest.ProtoReflect.Descriptor instead.
+func (*GetLineItemRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetLineItemRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *GetLineItemRequest) GetLineItemUri() string {
+	if x != nil {
+		return x.LineItemUri
+	}
+	return ""
+}
+
+// GetLineItemResponse answers GetLineItem.
+type GetLineItemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line item as the platform has it.
+	Item          *LineItem `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLineItemResponse) Reset() {
+	*x = GetLineItemResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLineItemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLineItemResponse) ProtoMessage() {}
+
+func (x *GetLineItemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLineItemResponse.ProtoReflect.Descriptor instead.
+func (*GetLineItemResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetLineItemResponse) GetItem() *LineItem {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+// EnsureLineItemRequest says what is wanted.
+type EnsureLineItemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Wanted line item, without uri. label and score_maximum are required, and at least one of resource_link_id,
+	// resource_id and tag, by which it is found.
+	Wanted        *LineItem `protobuf:"bytes,2,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnsureLineItemRequest) Reset() {
+	*x = EnsureLineItemRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnsureLineItemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnsureLineItemRequest) ProtoMessage() {}
+
+func (x *EnsureLineItemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnsureLineItemRequest.ProtoReflect.Descriptor instead.
+func (*EnsureLineItemRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EnsureLineItemRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *EnsureLineItemRequest) GetWanted() *LineItem {
+	if x != nil {
+		return x.Wanted
+	}
+	return nil
+}
+
+// EnsureLineItemResponse answers EnsureLineItem.
+type EnsureLineItemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line item as the platform has it.
+	Item *LineItem `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	// Created: whether this call made it.
+	Created bool `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
+	// Differing fields: names of fields of wanted in which the item that was found differs, such as `score_maximum`. Change
+	// them with UpdateLineItem where that is meant.
+	DifferingFields []string `protobuf:"bytes,3,rep,name=differing_fields,json=differingFields,proto3" json:"differing_fields,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *EnsureLineItemResponse) Reset() {
+	*x = EnsureLineItemResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnsureLineItemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnsureLineItemResponse) ProtoMessage() {}
+
+func (x *EnsureLineItemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnsureLineItemResponse.ProtoReflect.Descriptor instead.
+func (*EnsureLineItemResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EnsureLineItemResponse) GetItem() *LineItem {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *EnsureLineItemResponse) GetCreated() bool {
+	if x != nil {
+		return x.Created
+	}
+	return false
+}
+
+func (x *EnsureLineItemResponse) GetDifferingFields() []string {
+	if x != nil {
+		return x.DifferingFields
+	}
+	return nil
+}
+
+// UpdateLineItemRequest says what to change.
+type UpdateLineItemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Line item with its uri and the new values.
+	Item *LineItem `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	// Update mask: the fields to change; one that is empty in item is cleared. label and score_maximum cannot be cleared,
+	// uri and resource_link_id cannot be changed. Without a mask, all fields that are set in item are changed.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateLineItemRequest) Reset() {
+	*x = UpdateLineItemRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateLineItemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateLineItemRequest) ProtoMessage() {}
+
+func (x *UpdateLineItemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateLineItemRequest.ProtoReflect.Descriptor instead.
+func (*UpdateLineItemRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UpdateLineItemRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *UpdateLineItemRequest) GetItem() *LineItem {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *UpdateLineItemRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// UpdateLineItemResponse answers UpdateLineItem.
+type UpdateLineItemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line item as the platform has applied it.
+	Item          *LineItem `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateLineItemResponse) Reset() {
+	*x = UpdateLineItemResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateLineItemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateLineItemResponse) ProtoMessage() {}
+
+func (x *UpdateLineItemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateLineItemResponse.ProtoReflect.Descriptor instead.
+func (*UpdateLineItemResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UpdateLineItemResponse) GetItem() *LineItem {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+// DeleteLineItemRequest names a line item.
+type DeleteLineItemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Line item URI, from an earlier answer. Required.
+	LineItemUri   string `protobuf:"bytes,2,opt,name=line_item_uri,json=lineItemUri,proto3" json:"line_item_uri,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteLineItemRequest) Reset() {
+	*x = DeleteLineItemRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteLineItemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteLineItemRequest) ProtoMessage() {}
+
+func (x *DeleteLineItemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteLineItemRequest.ProtoReflect.Descriptor instead.
+func (*DeleteLineItemRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DeleteLineItemRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *DeleteLineItemRequest) GetLineItemUri() string {
+	if x != nil {
+		return x.LineItemUri
+	}
+	return ""
+}
+
+// DeleteLineItemResponse answers DeleteLineItem.
+type DeleteLineItemResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteLineItemResponse) Reset() {
+	*x = DeleteLineItemResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteLineItemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteLineItemResponse) ProtoMessage() {}
+
+func (x *DeleteLineItemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteLineItemResponse.ProtoReflect.Descriptor instead.
+func (*DeleteLineItemResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{21}
+}
+
+// ListResultsRequest says whose results.
+type ListResultsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GradeEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Line item URI, from an earlier answer. Empty: the endpoint's own.
+	LineItemUri string `protobuf:"bytes,2,opt,name=line_item_uri,json=lineItemUri,proto3" json:"line_item_uri,omitempty"`
+	// User id (sub): only this user's result. Empty: everybody's.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for.
+	PageSizeHint  int32 `protobuf:"varint,4,opt,name=page_size_hint,json=pageSizeHint,proto3" json:"page_size_hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListResultsRequest) Reset() {
+	*x = ListResultsRequest{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListResultsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListResultsRequest) ProtoMessage() {}
+
+func (x *ListResultsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListResultsRequest.ProtoReflect.Descriptor instead.
+func (*ListResultsRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListResultsRequest) GetEndpoint() *GradeEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *ListResultsRequest) GetLineItemUri() string {
+	if x != nil {
+		return x.LineItemUri
+	}
+	return ""
+}
+
+func (x *ListResultsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListResultsRequest) GetPageSizeHint() int32 {
+	if x != nil {
+		return x.PageSizeHint
+	}
+	return 0
+}
+
+// ListResultsResponse is one message of a stream of results.
+type ListResultsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the results.
+	//
+	// Types that are valid to be assigned to Part:
+	//
+	//	*ListResultsResponse_Batch
+	//	*ListResultsResponse_End
+	Part          isListResultsResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListResultsResponse) Reset() {
+	*x = ListResultsResponse{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListResultsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListResultsResponse) ProtoMessage() {}
+
+func (x *ListResultsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListResultsResponse.ProtoReflect.Descriptor instead.
+func (*ListResultsResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListResultsResponse) GetPart() isListResultsResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *ListResultsResponse) GetBatch() *ResultBatch {
+	if x != nil {
+		if x, ok := x.Part.(*ListResultsResponse_Batch); ok {
+			return x.Batch
+		}
+	}
+	return nil
+}
+
+func (x *ListResultsResponse) GetEnd() *ResultsEnd {
+	if x != nil {
+		if x, ok := x.Part.(*ListResultsResponse_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isListResultsResponse_Part interface {
+	isListResultsResponse_Part()
+}
+
+type ListResultsResponse_Batch struct {
+	// Batch of results.
+	Batch *ResultBatch `protobuf:"bytes,1,opt,name=batch,proto3,oneof"`
+}
+
+type ListResultsResponse_End struct {
+	// End of complete results.
+	End *ResultsEnd `protobuf:"bytes,2,opt,name=end,proto3,oneof"`
+}
+
+func (*ListResultsResponse_Batch) isListResultsResponse_Part() {}
+
+func (*ListResultsResponse_End) isListResultsResponse_Part() {}
+
+// ResultBatch is some results.
+type ResultBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results, 1 to 200.
+	Results       []*Result `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultBatch) Reset() {
+	*x = ResultBatch{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultBatch) ProtoMessage() {}
+
+func (x *ResultBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultBatch.ProtoReflect.Descriptor instead.
+func (*ResultBatch) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ResultBatch) GetResults() []*Result {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ResultsEnd closes complete results.
+type ResultsEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Result count: how many were sent, each user once.
+	ResultCount   int64 `protobuf:"varint,1,opt,name=result_count,json=resultCount,proto3" json:"result_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultsEnd) Reset() {
+	*x = ResultsEnd{}
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultsEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultsEnd) ProtoMessage() {}
+
+func (x *ResultsEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_grade_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultsEnd.ProtoReflect.Descriptor instead.
+func (*ResultsEnd) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_grade_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ResultsEnd) GetResultCount() int64 {
+	if x != nil {
+		return x.ResultCount
+	}
+	return 0
+}
+
 var File_ltisidecar_v1_grade_service_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_grade_service_proto_rawDesc = "" +
 	"\n" +
-	"!ltisidecar/v1/grade_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\"\xa8\x03\n" +
+	"!ltisidecar/v1/grade_service.proto\x12\rltisidecar.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\x1dltisidecar/v1/line_item.proto\"\xb4\x05\n" +
 	"\x05Score\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12$\n" +
 	"\vscore_given\x18\x02 \x01(\x01H\x00R\n" +
@@ -507,19 +2044,136 @@ const file_ltisidecar_v1_grade_service_proto_rawDesc = "" +
 	"\n" +
 	"score_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tscoreTime\x12\x18\n" +
 	"\acomment\x18\a \x01(\tR\acomment\x12&\n" +
-	"\x0fscoring_user_id\x18\b \x01(\tR\rscoringUserIdB\x0e\n" +
+	"\x0fscoring_user_id\x18\b \x01(\tR\rscoringUserId\x12N\n" +
+	"\x15submission_start_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x13submissionStartTime\x12C\n" +
+	"\x0fsubmission_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x0esubmissionTime\x12L\n" +
+	"\x11canvas_submission\x18\v \x01(\v2\x1f.ltisidecar.v1.CanvasSubmissionR\x10canvasSubmission\x12'\n" +
+	"\x0fextensions_json\x18\f \x01(\tR\x0eextensionsJsonB\x0e\n" +
 	"\f_score_givenB\x10\n" +
-	"\x0e_score_maximum\"x\n" +
+	"\x0e_score_maximum\"\xb6\x03\n" +
+	"\x10CanvasSubmission\x12*\n" +
+	"\x0enew_submission\x18\x01 \x01(\bH\x00R\rnewSubmission\x88\x01\x01\x12'\n" +
+	"\x0fsubmission_type\x18\x02 \x01(\tR\x0esubmissionType\x12'\n" +
+	"\x0fsubmission_data\x18\x03 \x01(\tR\x0esubmissionData\x12C\n" +
+	"\x0fsubmission_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0esubmissionTime\x12/\n" +
+	"\x05files\x18\x05 \x03(\v2\x19.ltisidecar.v1.CanvasFileR\x05files\x12>\n" +
+	"\x19prioritize_non_tool_grade\x18\x06 \x01(\bH\x01R\x16prioritizeNonToolGrade\x88\x01\x01\x12*\n" +
+	"\x0epreserve_score\x18\a \x01(\bH\x02R\rpreserveScore\x88\x01\x01B\x11\n" +
+	"\x0f_new_submissionB\x1c\n" +
+	"\x1a_prioritize_non_tool_gradeB\x11\n" +
+	"\x0f_preserve_score\"S\n" +
+	"\n" +
+	"CanvasFile\x12\x10\n" +
+	"\x03uri\x18\x01 \x01(\tR\x03uri\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xcd\x01\n" +
 	"\x10PostScoreRequest\x128\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12*\n" +
-	"\x05score\x18\x02 \x01(\v2\x14.ltisidecar.v1.ScoreR\x05score\"\x9b\x01\n" +
+	"\x05score\x18\x02 \x01(\v2\x14.ltisidecar.v1.ScoreR\x05score\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x124\n" +
+	"\bmax_wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\xe2\x05\n" +
 	"\rScoreDelivery\x122\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1c.ltisidecar.v1.DeliveryStateR\x05state\x127\n" +
 	"\tsent_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bsentTime\x12\x1d\n" +
 	"\n" +
-	"result_uri\x18\x03 \x01(\tR\tresultUri\"M\n" +
+	"result_uri\x18\x03 \x01(\tR\tresultUri\x12\x1f\n" +
+	"\vdelivery_id\x18\x04 \x01(\tR\n" +
+	"deliveryId\x12\"\n" +
+	"\fregistration\x18\x05 \x01(\tR\fregistration\x12#\n" +
+	"\rdeployment_id\x18\x06 \x01(\tR\fdeploymentId\x12\"\n" +
+	"\rline_item_uri\x18\a \x01(\tR\vlineItemUri\x12\x17\n" +
+	"\auser_id\x18\b \x01(\tR\x06userId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\t \x01(\tR\trequestId\x129\n" +
+	"\n" +
+	"score_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tscoreTime\x12;\n" +
+	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"updateTime\x12\x1a\n" +
+	"\battempts\x18\r \x01(\x05R\battempts\x12F\n" +
+	"\x11next_attempt_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12\x16\n" +
+	"\x06reason\x18\x0f \x01(\tR\x06reason\x12'\n" +
+	"\x0fplatform_status\x18\x10 \x01(\x05R\x0eplatformStatus\x12%\n" +
+	"\x0eplatform_error\x18\x11 \x01(\tR\rplatformError\"M\n" +
 	"\x11PostScoreResponse\x128\n" +
-	"\bdelivery\x18\x01 \x01(\v2\x1c.ltisidecar.v1.ScoreDeliveryR\bdelivery*\xdc\x01\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1c.ltisidecar.v1.ScoreDeliveryR\bdelivery\"\x8d\x02\n" +
+	"\x1aListScoreDeliveriesRequest\x12\"\n" +
+	"\fregistration\x18\x01 \x01(\tR\fregistration\x12#\n" +
+	"\rdeployment_id\x18\x02 \x01(\tR\fdeploymentId\x12\"\n" +
+	"\rline_item_uri\x18\x03 \x01(\tR\vlineItemUri\x12\x17\n" +
+	"\auser_id\x18\x04 \x01(\tR\x06userId\x124\n" +
+	"\x06states\x18\x05 \x03(\x0e2\x1c.ltisidecar.v1.DeliveryStateR\x06states\x12\x1b\n" +
+	"\tpage_size\x18\x06 \x01(\x05R\bpageSize\x12\x16\n" +
+	"\x06cursor\x18\a \x01(\tR\x06cursor\"\x8f\x01\n" +
+	"\x1bListScoreDeliveriesResponse\x12<\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x1c.ltisidecar.v1.ScoreDeliveryR\n" +
+	"deliveries\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"Y\n" +
+	"\x1bWatchScoreDeliveriesRequest\x12\"\n" +
+	"\fregistration\x18\x01 \x01(\tR\fregistration\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"p\n" +
+	"\x1cWatchScoreDeliveriesResponse\x128\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1c.ltisidecar.v1.ScoreDeliveryR\bdelivery\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"`\n" +
+	"\x19RetryScoreDeliveryRequest\x12\"\n" +
+	"\fregistration\x18\x01 \x01(\tR\fregistration\x12\x1f\n" +
+	"\vdelivery_id\x18\x02 \x01(\tR\n" +
+	"deliveryId\"V\n" +
+	"\x1aRetryScoreDeliveryResponse\x128\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1c.ltisidecar.v1.ScoreDeliveryR\bdelivery\"\xd3\x01\n" +
+	"\x14ListLineItemsRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12(\n" +
+	"\x10resource_link_id\x18\x02 \x01(\tR\x0eresourceLinkId\x12\x1f\n" +
+	"\vresource_id\x18\x03 \x01(\tR\n" +
+	"resourceId\x12\x10\n" +
+	"\x03tag\x18\x04 \x01(\tR\x03tag\x12$\n" +
+	"\x0epage_size_hint\x18\x05 \x01(\x05R\fpageSizeHint\"F\n" +
+	"\x15ListLineItemsResponse\x12-\n" +
+	"\x05items\x18\x01 \x03(\v2\x17.ltisidecar.v1.LineItemR\x05items\"r\n" +
+	"\x12GetLineItemRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12\"\n" +
+	"\rline_item_uri\x18\x02 \x01(\tR\vlineItemUri\"B\n" +
+	"\x13GetLineItemResponse\x12+\n" +
+	"\x04item\x18\x01 \x01(\v2\x17.ltisidecar.v1.LineItemR\x04item\"\x82\x01\n" +
+	"\x15EnsureLineItemRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12/\n" +
+	"\x06wanted\x18\x02 \x01(\v2\x17.ltisidecar.v1.LineItemR\x06wanted\"\x8a\x01\n" +
+	"\x16EnsureLineItemResponse\x12+\n" +
+	"\x04item\x18\x01 \x01(\v2\x17.ltisidecar.v1.LineItemR\x04item\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\bR\acreated\x12)\n" +
+	"\x10differing_fields\x18\x03 \x03(\tR\x0fdifferingFields\"\xbb\x01\n" +
+	"\x15UpdateLineItemRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12+\n" +
+	"\x04item\x18\x02 \x01(\v2\x17.ltisidecar.v1.LineItemR\x04item\x12;\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"E\n" +
+	"\x16UpdateLineItemResponse\x12+\n" +
+	"\x04item\x18\x01 \x01(\v2\x17.ltisidecar.v1.LineItemR\x04item\"u\n" +
+	"\x15DeleteLineItemRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12\"\n" +
+	"\rline_item_uri\x18\x02 \x01(\tR\vlineItemUri\"\x18\n" +
+	"\x16DeleteLineItemResponse\"\xb1\x01\n" +
+	"\x12ListResultsRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GradeEndpointR\bendpoint\x12\"\n" +
+	"\rline_item_uri\x18\x02 \x01(\tR\vlineItemUri\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\tR\x06userId\x12$\n" +
+	"\x0epage_size_hint\x18\x04 \x01(\x05R\fpageSizeHint\"\x80\x01\n" +
+	"\x13ListResultsResponse\x122\n" +
+	"\x05batch\x18\x01 \x01(\v2\x1a.ltisidecar.v1.ResultBatchH\x00R\x05batch\x12-\n" +
+	"\x03end\x18\x02 \x01(\v2\x19.ltisidecar.v1.ResultsEndH\x00R\x03endB\x06\n" +
+	"\x04part\">\n" +
+	"\vResultBatch\x12/\n" +
+	"\aresults\x18\x01 \x03(\v2\x15.ltisidecar.v1.ResultR\aresults\"/\n" +
+	"\n" +
+	"ResultsEnd\x12!\n" +
+	"\fresult_count\x18\x01 \x01(\x03R\vresultCount*\xdc\x01\n" +
 	"\x10ActivityProgress\x12!\n" +
 	"\x1dACTIVITY_PROGRESS_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dACTIVITY_PROGRESS_INITIALIZED\x10\x01\x12\x1d\n" +
@@ -533,15 +2187,26 @@ const file_ltisidecar_v1_grade_service_proto_rawDesc = "" +
 	"\x17GRADING_PROGRESS_FAILED\x10\x02\x12\x1c\n" +
 	"\x18GRADING_PROGRESS_PENDING\x10\x03\x12#\n" +
 	"\x1fGRADING_PROGRESS_PENDING_MANUAL\x10\x04\x12!\n" +
-	"\x1dGRADING_PROGRESS_FULLY_GRADED\x10\x05*\xa7\x01\n" +
+	"\x1dGRADING_PROGRESS_FULLY_GRADED\x10\x05*\xe2\x01\n" +
 	"\rDeliveryState\x12\x1e\n" +
 	"\x1aDELIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DELIVERY_STATE_DELIVERED\x10\x01\x12\x19\n" +
 	"\x15DELIVERY_STATE_QUEUED\x10\x02\x12\x1d\n" +
 	"\x19DELIVERY_STATE_SUPERSEDED\x10\x03\x12\x1e\n" +
-	"\x1aDELIVERY_STATE_UNCONFIRMED\x10\x042^\n" +
+	"\x1aDELIVERY_STATE_UNCONFIRMED\x10\x04\x12\x1d\n" +
+	"\x19DELIVERY_STATE_DELIVERING\x10\x05\x12\x1a\n" +
+	"\x16DELIVERY_STATE_REFUSED\x10\x062\xd1\a\n" +
 	"\fGradeService\x12N\n" +
-	"\tPostScore\x12\x1f.ltisidecar.v1.PostScoreRequest\x1a .ltisidecar.v1.PostScoreResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
+	"\tPostScore\x12\x1f.ltisidecar.v1.PostScoreRequest\x1a .ltisidecar.v1.PostScoreResponse\x12l\n" +
+	"\x13ListScoreDeliveries\x12).ltisidecar.v1.ListScoreDeliveriesRequest\x1a*.ltisidecar.v1.ListScoreDeliveriesResponse\x12q\n" +
+	"\x14WatchScoreDeliveries\x12*.ltisidecar.v1.WatchScoreDeliveriesRequest\x1a+.ltisidecar.v1.WatchScoreDeliveriesResponse0\x01\x12i\n" +
+	"\x12RetryScoreDelivery\x12(.ltisidecar.v1.RetryScoreDeliveryRequest\x1a).ltisidecar.v1.RetryScoreDeliveryResponse\x12Z\n" +
+	"\rListLineItems\x12#.ltisidecar.v1.ListLineItemsRequest\x1a$.ltisidecar.v1.ListLineItemsResponse\x12T\n" +
+	"\vGetLineItem\x12!.ltisidecar.v1.GetLineItemRequest\x1a\".ltisidecar.v1.GetLineItemResponse\x12]\n" +
+	"\x0eEnsureLineItem\x12$.ltisidecar.v1.EnsureLineItemRequest\x1a%.ltisidecar.v1.EnsureLineItemResponse\x12]\n" +
+	"\x0eUpdateLineItem\x12$.ltisidecar.v1.UpdateLineItemRequest\x1a%.ltisidecar.v1.UpdateLineItemResponse\x12]\n" +
+	"\x0eDeleteLineItem\x12$.ltisidecar.v1.DeleteLineItemRequest\x1a%.ltisidecar.v1.DeleteLineItemResponse\x12V\n" +
+	"\vListResults\x12!.ltisidecar.v1.ListResultsRequest\x1a\".ltisidecar.v1.ListResultsResponse0\x01BCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
 	file_ltisidecar_v1_grade_service_proto_rawDescOnce sync.Once
@@ -556,34 +2221,108 @@ func file_ltisidecar_v1_grade_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ltisidecar_v1_grade_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_ltisidecar_v1_grade_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_ltisidecar_v1_grade_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_ltisidecar_v1_grade_service_proto_goTypes = []any{
-	(ActivityProgress)(0),         // 0: ltisidecar.v1.ActivityProgress
-	(GradingProgress)(0),          // 1: ltisidecar.v1.GradingProgress
-	(DeliveryState)(0),            // 2: ltisidecar.v1.DeliveryState
-	(*Score)(nil),                 // 3: ltisidecar.v1.Score
-	(*PostScoreRequest)(nil),      // 4: ltisidecar.v1.PostScoreRequest
-	(*ScoreDelivery)(nil),         // 5: ltisidecar.v1.ScoreDelivery
-	(*PostScoreResponse)(nil),     // 6: ltisidecar.v1.PostScoreResponse
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*GradeEndpoint)(nil),         // 8: ltisidecar.v1.GradeEndpoint
+	(ActivityProgress)(0),                // 0: ltisidecar.v1.ActivityProgress
+	(GradingProgress)(0),                 // 1: ltisidecar.v1.GradingProgress
+	(DeliveryState)(0),                   // 2: ltisidecar.v1.DeliveryState
+	(*Score)(nil),                        // 3: ltisidecar.v1.Score
+	(*CanvasSubmission)(nil),             // 4: ltisidecar.v1.CanvasSubmission
+	(*CanvasFile)(nil),                   // 5: ltisidecar.v1.CanvasFile
+	(*PostScoreRequest)(nil),             // 6: ltisidecar.v1.PostScoreRequest
+	(*ScoreDelivery)(nil),                // 7: ltisidecar.v1.ScoreDelivery
+	(*PostScoreResponse)(nil),            // 8: ltisidecar.v1.PostScoreResponse
+	(*ListScoreDeliveriesRequest)(nil),   // 9: ltisidecar.v1.ListScoreDeliveriesRequest
+	(*ListScoreDeliveriesResponse)(nil),  // 10: ltisidecar.v1.ListScoreDeliveriesResponse
+	(*WatchScoreDeliveriesRequest)(nil),  // 11: ltisidecar.v1.WatchScoreDeliveriesRequest
+	(*WatchScoreDeliveriesResponse)(nil), // 12: ltisidecar.v1.WatchScoreDeliveriesResponse
+	(*RetryScoreDeliveryRequest)(nil),    // 13: ltisidecar.v1.RetryScoreDeliveryRequest
+	(*RetryScoreDeliveryResponse)(nil),   // 14: ltisidecar.v1.RetryScoreDeliveryResponse
+	(*ListLineItemsRequest)(nil),         // 15: ltisidecar.v1.ListLineItemsRequest
+	(*ListLineItemsResponse)(nil),        // 16: ltisidecar.v1.ListLineItemsResponse
+	(*GetLineItemRequest)(nil),           // 17: ltisidecar.v1.GetLineItemRequest
+	(*GetLineItemResponse)(nil),          // 18: ltisidecar.v1.GetLineItemResponse
+	(*EnsureLineItemRequest)(nil),        // 19: ltisidecar.v1.EnsureLineItemRequest
+	(*EnsureLineItemResponse)(nil),       // 20: ltisidecar.v1.EnsureLineItemResponse
+	(*UpdateLineItemRequest)(nil),        // 21: ltisidecar.v1.UpdateLineItemRequest
+	(*UpdateLineItemResponse)(nil),       // 22: ltisidecar.v1.UpdateLineItemResponse
+	(*DeleteLineItemRequest)(nil),        // 23: ltisidecar.v1.DeleteLineItemRequest
+	(*DeleteLineItemResponse)(nil),       // 24: ltisidecar.v1.DeleteLineItemResponse
+	(*ListResultsRequest)(nil),           // 25: ltisidecar.v1.ListResultsRequest
+	(*ListResultsResponse)(nil),          // 26: ltisidecar.v1.ListResultsResponse
+	(*ResultBatch)(nil),                  // 27: ltisidecar.v1.ResultBatch
+	(*ResultsEnd)(nil),                   // 28: ltisidecar.v1.ResultsEnd
+	(*timestamppb.Timestamp)(nil),        // 29: google.protobuf.Timestamp
+	(*GradeEndpoint)(nil),                // 30: ltisidecar.v1.GradeEndpoint
+	(*durationpb.Duration)(nil),          // 31: google.protobuf.Duration
+	(*LineItem)(nil),                     // 32: ltisidecar.v1.LineItem
+	(*fieldmaskpb.FieldMask)(nil),        // 33: google.protobuf.FieldMask
+	(*Result)(nil),                       // 34: ltisidecar.v1.Result
 }
 var file_ltisidecar_v1_grade_service_proto_depIdxs = []int32{
-	0, // 0: ltisidecar.v1.Score.activity_progress:type_name -> ltisidecar.v1.ActivityProgress
-	1, // 1: ltisidecar.v1.Score.grading_progress:type_name -> ltisidecar.v1.GradingProgress
-	7, // 2: ltisidecar.v1.Score.score_time:type_name -> google.protobuf.Timestamp
-	8, // 3: ltisidecar.v1.PostScoreRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
-	3, // 4: ltisidecar.v1.PostScoreRequest.score:type_name -> ltisidecar.v1.Score
-	2, // 5: ltisidecar.v1.ScoreDelivery.state:type_name -> ltisidecar.v1.DeliveryState
-	7, // 6: ltisidecar.v1.ScoreDelivery.sent_time:type_name -> google.protobuf.Timestamp
-	5, // 7: ltisidecar.v1.PostScoreResponse.delivery:type_name -> ltisidecar.v1.ScoreDelivery
-	4, // 8: ltisidecar.v1.GradeService.PostScore:input_type -> ltisidecar.v1.PostScoreRequest
-	6, // 9: ltisidecar.v1.GradeService.PostScore:output_type -> ltisidecar.v1.PostScoreResponse
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	0,  // 0: ltisidecar.v1.Score.activity_progress:type_name -> ltisidecar.v1.ActivityProgress
+	1,  // 1: ltisidecar.v1.Score.grading_progress:type_name -> ltisidecar.v1.GradingProgress
+	29, // 2: ltisidecar.v1.Score.score_time:type_name -> google.protobuf.Timestamp
+	29, // 3: ltisidecar.v1.Score.submission_start_time:type_name -> google.protobuf.Timestamp
+	29, // 4: ltisidecar.v1.Score.submission_time:type_name -> google.protobuf.Timestamp
+	4,  // 5: ltisidecar.v1.Score.canvas_submission:type_name -> ltisidecar.v1.CanvasSubmission
+	29, // 6: ltisidecar.v1.CanvasSubmission.submission_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: ltisidecar.v1.CanvasSubmission.files:type_name -> ltisidecar.v1.CanvasFile
+	30, // 8: ltisidecar.v1.PostScoreRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	3,  // 9: ltisidecar.v1.PostScoreRequest.score:type_name -> ltisidecar.v1.Score
+	31, // 10: ltisidecar.v1.PostScoreRequest.max_wait:type_name -> google.protobuf.Duration
+	2,  // 11: ltisidecar.v1.ScoreDelivery.state:type_name -> ltisidecar.v1.DeliveryState
+	29, // 12: ltisidecar.v1.ScoreDelivery.sent_time:type_name -> google.protobuf.Timestamp
+	29, // 13: ltisidecar.v1.ScoreDelivery.score_time:type_name -> google.protobuf.Timestamp
+	29, // 14: ltisidecar.v1.ScoreDelivery.create_time:type_name -> google.protobuf.Timestamp
+	29, // 15: ltisidecar.v1.ScoreDelivery.update_time:type_name -> google.protobuf.Timestamp
+	29, // 16: ltisidecar.v1.ScoreDelivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	7,  // 17: ltisidecar.v1.PostScoreResponse.delivery:type_name -> ltisidecar.v1.ScoreDelivery
+	2,  // 18: ltisidecar.v1.ListScoreDeliveriesRequest.states:type_name -> ltisidecar.v1.DeliveryState
+	7,  // 19: ltisidecar.v1.ListScoreDeliveriesResponse.deliveries:type_name -> ltisidecar.v1.ScoreDelivery
+	7,  // 20: ltisidecar.v1.WatchScoreDeliveriesResponse.delivery:type_name -> ltisidecar.v1.ScoreDelivery
+	7,  // 21: ltisidecar.v1.RetryScoreDeliveryResponse.delivery:type_name -> ltisidecar.v1.ScoreDelivery
+	30, // 22: ltisidecar.v1.ListLineItemsRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	32, // 23: ltisidecar.v1.ListLineItemsResponse.items:type_name -> ltisidecar.v1.LineItem
+	30, // 24: ltisidecar.v1.GetLineItemRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	32, // 25: ltisidecar.v1.GetLineItemResponse.item:type_name -> ltisidecar.v1.LineItem
+	30, // 26: ltisidecar.v1.EnsureLineItemRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	32, // 27: ltisidecar.v1.EnsureLineItemRequest.wanted:type_name -> ltisidecar.v1.LineItem
+	32, // 28: ltisidecar.v1.EnsureLineItemResponse.item:type_name -> ltisidecar.v1.LineItem
+	30, // 29: ltisidecar.v1.UpdateLineItemRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	32, // 30: ltisidecar.v1.UpdateLineItemRequest.item:type_name -> ltisidecar.v1.LineItem
+	33, // 31: ltisidecar.v1.UpdateLineItemRequest.update_mask:type_name -> google.protobuf.FieldMask
+	32, // 32: ltisidecar.v1.UpdateLineItemResponse.item:type_name -> ltisidecar.v1.LineItem
+	30, // 33: ltisidecar.v1.DeleteLineItemRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	30, // 34: ltisidecar.v1.ListResultsRequest.endpoint:type_name -> ltisidecar.v1.GradeEndpoint
+	27, // 35: ltisidecar.v1.ListResultsResponse.batch:type_name -> ltisidecar.v1.ResultBatch
+	28, // 36: ltisidecar.v1.ListResultsResponse.end:type_name -> ltisidecar.v1.ResultsEnd
+	34, // 37: ltisidecar.v1.ResultBatch.results:type_name -> ltisidecar.v1.Result
+	6,  // 38: ltisidecar.v1.GradeService.PostScore:input_type -> ltisidecar.v1.PostScoreRequest
+	9,  // 39: ltisidecar.v1.GradeService.ListScoreDeliveries:input_type -> ltisidecar.v1.ListScoreDeliveriesRequest
+	11, // 40: ltisidecar.v1.GradeService.WatchScoreDeliveries:input_type -> ltisidecar.v1.WatchScoreDeliveriesRequest
+	13, // 41: ltisidecar.v1.GradeService.RetryScoreDelivery:input_type -> ltisidecar.v1.RetryScoreDeliveryRequest
+	15, // 42: ltisidecar.v1.GradeService.ListLineItems:input_type -> ltisidecar.v1.ListLineItemsRequest
+	17, // 43: ltisidecar.v1.GradeService.GetLineItem:input_type -> ltisidecar.v1.GetLineItemRequest
+	19, // 44: ltisidecar.v1.GradeService.EnsureLineItem:input_type -> ltisidecar.v1.EnsureLineItemRequest
+	21, // 45: ltisidecar.v1.GradeService.UpdateLineItem:input_type -> ltisidecar.v1.UpdateLineItemRequest
+	23, // 46: ltisidecar.v1.GradeService.DeleteLineItem:input_type -> ltisidecar.v1.DeleteLineItemRequest
+	25, // 47: ltisidecar.v1.GradeService.ListResults:input_type -> ltisidecar.v1.ListResultsRequest
+	8,  // 48: ltisidecar.v1.GradeService.PostScore:output_type -> ltisidecar.v1.PostScoreResponse
+	10, // 49: ltisidecar.v1.GradeService.ListScoreDeliveries:output_type -> ltisidecar.v1.ListScoreDeliveriesResponse
+	12, // 50: ltisidecar.v1.GradeService.WatchScoreDeliveries:output_type -> ltisidecar.v1.WatchScoreDeliveriesResponse
+	14, // 51: ltisidecar.v1.GradeService.RetryScoreDelivery:output_type -> ltisidecar.v1.RetryScoreDeliveryResponse
+	16, // 52: ltisidecar.v1.GradeService.ListLineItems:output_type -> ltisidecar.v1.ListLineItemsResponse
+	18, // 53: ltisidecar.v1.GradeService.GetLineItem:output_type -> ltisidecar.v1.GetLineItemResponse
+	20, // 54: ltisidecar.v1.GradeService.EnsureLineItem:output_type -> ltisidecar.v1.EnsureLineItemResponse
+	22, // 55: ltisidecar.v1.GradeService.UpdateLineItem:output_type -> ltisidecar.v1.UpdateLineItemResponse
+	24, // 56: ltisidecar.v1.GradeService.DeleteLineItem:output_type -> ltisidecar.v1.DeleteLineItemResponse
+	26, // 57: ltisidecar.v1.GradeService.ListResults:output_type -> ltisidecar.v1.ListResultsResponse
+	48, // [48:58] is the sub-list for method output_type
+	38, // [38:48] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_grade_service_proto_init() }
@@ -592,14 +2331,20 @@ func file_ltisidecar_v1_grade_service_proto_init() {
 		return
 	}
 	file_ltisidecar_v1_endpoint_proto_init()
+	file_ltisidecar_v1_line_item_proto_init()
 	file_ltisidecar_v1_grade_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_ltisidecar_v1_grade_service_proto_msgTypes[1].OneofWrappers = []any{}
+	file_ltisidecar_v1_grade_service_proto_msgTypes[23].OneofWrappers = []any{
+		(*ListResultsResponse_Batch)(nil),
+		(*ListResultsResponse_End)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltisidecar_v1_grade_service_proto_rawDesc), len(file_ltisidecar_v1_grade_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   4,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

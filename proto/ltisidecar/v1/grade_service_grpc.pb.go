@@ -21,19 +21,57 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	GradeService_PostScore_FullMethodName = "/ltisidecar.v1.GradeService/PostScore"
+	GradeService_PostScore_FullMethodName            = "/ltisidecar.v1.GradeService/PostScore"
+	GradeService_ListScoreDeliveries_FullMethodName  = "/ltisidecar.v1.GradeService/ListScoreDeliveries"
+	GradeService_WatchScoreDeliveries_FullMethodName = "/ltisidecar.v1.GradeService/WatchScoreDeliveries"
+	GradeService_RetryScoreDelivery_FullMethodName   = "/ltisidecar.v1.GradeService/RetryScoreDelivery"
+	GradeService_ListLineItems_FullMethodName        = "/ltisidecar.v1.GradeService/ListLineItems"
+	GradeService_GetLineItem_FullMethodName          = "/ltisidecar.v1.GradeService/GetLineItem"
+	GradeService_EnsureLineItem_FullMethodName       = "/ltisidecar.v1.GradeService/EnsureLineItem"
+	GradeService_UpdateLineItem_FullMethodName       = "/ltisidecar.v1.GradeService/UpdateLineItem"
+	GradeService_DeleteLineItem_FullMethodName       = "/ltisidecar.v1.GradeService/DeleteLineItem"
+	GradeService_ListResults_FullMethodName          = "/ltisidecar.v1.GradeService/ListResults"
 )
 
 // GradeServiceClient is the client API for GradeService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// GradeService reports grades to a platform (Assignment and Grade Services 2.0).
+// GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+// 2.0).
 type GradeServiceClient interface {
-	// PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-	// the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-	// harmless.
+	// PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+	// is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+	// error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
 	PostScore(ctx context.Context, in *PostScoreRequest, opts ...grpc.CallOption) (*PostScoreResponse, error)
+	// ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+	// to retry.
+	ListScoreDeliveries(ctx context.Context, in *ListScoreDeliveriesRequest, opts ...grpc.CallOption) (*ListScoreDeliveriesResponse, error)
+	// WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+	// with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+	// may come as one. Safe to retry.
+	WatchScoreDeliveries(ctx context.Context, in *WatchScoreDeliveriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchScoreDeliveriesResponse], error)
+	// RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+	// A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+	RetryScoreDelivery(ctx context.Context, in *RetryScoreDeliveryRequest, opts ...grpc.CallOption) (*RetryScoreDeliveryResponse, error)
+	// ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+	// Safe to retry.
+	ListLineItems(ctx context.Context, in *ListLineItemsRequest, opts ...grpc.CallOption) (*ListLineItemsResponse, error)
+	// GetLineItem reads one line item. Safe to retry.
+	GetLineItem(ctx context.Context, in *GetLineItemRequest, opts ...grpc.CallOption) (*GetLineItemResponse, error)
+	// EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+	// resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+	// that is there. Calls for the same item at once make one. Safe to retry.
+	EnsureLineItem(ctx context.Context, in *EnsureLineItemRequest, opts ...grpc.CallOption) (*EnsureLineItemResponse, error)
+	// UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+	// to retry.
+	UpdateLineItem(ctx context.Context, in *UpdateLineItemRequest, opts ...grpc.CallOption) (*UpdateLineItemResponse, error)
+	// DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry.
+	DeleteLineItem(ctx context.Context, in *DeleteLineItemRequest, opts ...grpc.CallOption) (*DeleteLineItemResponse, error)
+	// ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+	// last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+	// status. Safe to retry from the start.
+	ListResults(ctx context.Context, in *ListResultsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResultsResponse], error)
 }
 
 type gradeServiceClient struct {
@@ -54,16 +92,153 @@ func (c *gradeServiceClient) PostScore(ctx context.Context, in *PostScoreRequest
 	return out, nil
 }
 
+func (c *gradeServiceClient) ListScoreDeliveries(ctx context.Context, in *ListScoreDeliveriesRequest, opts ...grpc.CallOption) (*ListScoreDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListScoreDeliveriesResponse)
+	err := c.cc.Invoke(ctx, GradeService_ListScoreDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) WatchScoreDeliveries(ctx context.Context, in *WatchScoreDeliveriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchScoreDeliveriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GradeService_ServiceDesc.Streams[0], GradeService_WatchScoreDeliveries_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchScoreDeliveriesRequest, WatchScoreDeliveriesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GradeService_WatchScoreDeliveriesClient = grpc.ServerStreamingClient[WatchScoreDeliveriesResponse]
+
+func (c *gradeServiceClient) RetryScoreDelivery(ctx context.Context, in *RetryScoreDeliveryRequest, opts ...grpc.CallOption) (*RetryScoreDeliveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetryScoreDeliveryResponse)
+	err := c.cc.Invoke(ctx, GradeService_RetryScoreDelivery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) ListLineItems(ctx context.Context, in *ListLineItemsRequest, opts ...grpc.CallOption) (*ListLineItemsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLineItemsResponse)
+	err := c.cc.Invoke(ctx, GradeService_ListLineItems_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) GetLineItem(ctx context.Context, in *GetLineItemRequest, opts ...grpc.CallOption) (*GetLineItemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetLineItemResponse)
+	err := c.cc.Invoke(ctx, GradeService_GetLineItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) EnsureLineItem(ctx context.Context, in *EnsureLineItemRequest, opts ...grpc.CallOption) (*EnsureLineItemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnsureLineItemResponse)
+	err := c.cc.Invoke(ctx, GradeService_EnsureLineItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) UpdateLineItem(ctx context.Context, in *UpdateLineItemRequest, opts ...grpc.CallOption) (*UpdateLineItemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateLineItemResponse)
+	err := c.cc.Invoke(ctx, GradeService_UpdateLineItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) DeleteLineItem(ctx context.Context, in *DeleteLineItemRequest, opts ...grpc.CallOption) (*DeleteLineItemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteLineItemResponse)
+	err := c.cc.Invoke(ctx, GradeService_DeleteLineItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gradeServiceClient) ListResults(ctx context.Context, in *ListResultsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResultsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GradeService_ServiceDesc.Streams[1], GradeService_ListResults_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ListResultsRequest, ListResultsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GradeService_ListResultsClient = grpc.ServerStreamingClient[ListResultsResponse]
+
 // GradeServiceServer is the server API for GradeService service.
 // All implementations must embed UnimplementedGradeServiceServer
 // for forward compatibility.
 //
-// GradeService reports grades to a platform (Assignment and Grade Services 2.0).
+// GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+// 2.0).
 type GradeServiceServer interface {
-	// PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-	// the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-	// harmless.
+	// PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+	// is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+	// error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
 	PostScore(context.Context, *PostScoreRequest) (*PostScoreResponse, error)
+	// ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+	// to retry.
+	ListScoreDeliveries(context.Context, *ListScoreDeliveriesRequest) (*ListScoreDeliveriesResponse, error)
+	// WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+	// with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+	// may come as one. Safe to retry.
+	WatchScoreDeliveries(*WatchScoreDeliveriesRequest, grpc.ServerStreamingServer[WatchScoreDeliveriesResponse]) error
+	// RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+	// A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+	RetryScoreDelivery(context.Context, *RetryScoreDeliveryRequest) (*RetryScoreDeliveryResponse, error)
+	// ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+	// Safe to retry.
+	ListLineItems(context.Context, *ListLineItemsRequest) (*ListLineItemsResponse, error)
+	// GetLineItem reads one line item. Safe to retry.
+	GetLineItem(context.Context, *GetLineItemRequest) (*GetLineItemResponse, error)
+	// EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+	// resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+	// that is there. Calls for the same item at once make one. Safe to retry.
+	EnsureLineItem(context.Context, *EnsureLineItemRequest) (*EnsureLineItemResponse, error)
+	// UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+	// to retry.
+	UpdateLineItem(context.Context, *UpdateLineItemRequest) (*UpdateLineItemResponse, error)
+	// DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry.
+	DeleteLineItem(context.Context, *DeleteLineItemRequest) (*DeleteLineItemResponse, error)
+	// ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+	// last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+	// status. Safe to retry from the start.
+	ListResults(*ListResultsRequest, grpc.ServerStreamingServer[ListResultsResponse]) error
 	mustEmbedUnimplementedGradeServiceServer()
 }
 
@@ -76,6 +251,33 @@ type UnimplementedGradeServiceServer struct{}
 
 func (UnimplementedGradeServiceServer) PostScore(context.Context, *PostScoreRequest) (*PostScoreResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PostScore not implemented")
+}
+func (UnimplementedGradeServiceServer) ListScoreDeliveries(context.Context, *ListScoreDeliveriesRequest) (*ListScoreDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListScoreDeliveries not implemented")
+}
+func (UnimplementedGradeServiceServer) WatchScoreDeliveries(*WatchScoreDeliveriesRequest, grpc.ServerStreamingServer[WatchScoreDeliveriesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchScoreDeliveries not implemented")
+}
+func (UnimplementedGradeServiceServer) RetryScoreDelivery(context.Context, *RetryScoreDeliveryRequest) (*RetryScoreDeliveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryScoreDelivery not implemented")
+}
+func (UnimplementedGradeServiceServer) ListLineItems(context.Context, *ListLineItemsRequest) (*ListLineItemsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLineItems not implemented")
+}
+func (UnimplementedGradeServiceServer) GetLineItem(context.Context, *GetLineItemRequest) (*GetLineItemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetLineItem not implemented")
+}
+func (UnimplementedGradeServiceServer) EnsureLineItem(context.Context, *EnsureLineItemRequest) (*EnsureLineItemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnsureLineItem not implemented")
+}
+func (UnimplementedGradeServiceServer) UpdateLineItem(context.Context, *UpdateLineItemRequest) (*UpdateLineItemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateLineItem not implemented")
+}
+func (UnimplementedGradeServiceServer) DeleteLineItem(context.Context, *DeleteLineItemRequest) (*DeleteLineItemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteLineItem not implemented")
+}
+func (UnimplementedGradeServiceServer) ListResults(*ListResultsRequest, grpc.ServerStreamingServer[ListResultsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ListResults not implemented")
 }
 func (UnimplementedGradeServiceServer) mustEmbedUnimplementedGradeServiceServer() {}
 func (UnimplementedGradeServiceServer) testEmbeddedByValue()                      {}
@@ -116,6 +318,154 @@ func _GradeService_PostScore_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GradeService_ListScoreDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListScoreDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).ListScoreDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_ListScoreDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).ListScoreDeliveries(ctx, req.(*ListScoreDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_WatchScoreDeliveries_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchScoreDeliveriesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GradeServiceServer).WatchScoreDeliveries(m, &grpc.GenericServerStream[WatchScoreDeliveriesRequest, WatchScoreDeliveriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GradeService_WatchScoreDeliveriesServer = grpc.ServerStreamingServer[WatchScoreDeliveriesResponse]
+
+func _GradeService_RetryScoreDelivery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryScoreDeliveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).RetryScoreDelivery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_RetryScoreDelivery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).RetryScoreDelivery(ctx, req.(*RetryScoreDeliveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_ListLineItems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLineItemsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).ListLineItems(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_ListLineItems_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).ListLineItems(ctx, req.(*ListLineItemsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_GetLineItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetLineItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).GetLineItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_GetLineItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).GetLineItem(ctx, req.(*GetLineItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_EnsureLineItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnsureLineItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).EnsureLineItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_EnsureLineItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).EnsureLineItem(ctx, req.(*EnsureLineItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_UpdateLineItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateLineItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).UpdateLineItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_UpdateLineItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).UpdateLineItem(ctx, req.(*UpdateLineItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_DeleteLineItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteLineItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GradeServiceServer).DeleteLineItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GradeService_DeleteLineItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GradeServiceServer).DeleteLineItem(ctx, req.(*DeleteLineItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GradeService_ListResults_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ListResultsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GradeServiceServer).ListResults(m, &grpc.GenericServerStream[ListResultsRequest, ListResultsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GradeService_ListResultsServer = grpc.ServerStreamingServer[ListResultsResponse]
+
 // GradeService_ServiceDesc is the grpc.ServiceDesc for GradeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -127,7 +477,46 @@ var GradeService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "PostScore",
 			Handler:    _GradeService_PostScore_Handler,
 		},
+		{
+			MethodName: "ListScoreDeliveries",
+			Handler:    _GradeService_ListScoreDeliveries_Handler,
+		},
+		{
+			MethodName: "RetryScoreDelivery",
+			Handler:    _GradeService_RetryScoreDelivery_Handler,
+		},
+		{
+			MethodName: "ListLineItems",
+			Handler:    _GradeService_ListLineItems_Handler,
+		},
+		{
+			MethodName: "GetLineItem",
+			Handler:    _GradeService_GetLineItem_Handler,
+		},
+		{
+			MethodName: "EnsureLineItem",
+			Handler:    _GradeService_EnsureLineItem_Handler,
+		},
+		{
+			MethodName: "UpdateLineItem",
+			Handler:    _GradeService_UpdateLineItem_Handler,
+		},
+		{
+			MethodName: "DeleteLineItem",
+			Handler:    _GradeService_DeleteLineItem_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchScoreDeliveries",
+			Handler:       _GradeService_WatchScoreDeliveries_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ListResults",
+			Handler:       _GradeService_ListResults_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "ltisidecar/v1/grade_service.proto",
 }

@@ -247,8 +247,12 @@ type Launch struct {
 	// User id of LTI 1.1 from the claim lti11_legacy_user_id, which is not part of the migration claim; empty where none
 	// came.
 	Lti11LegacyUserId string `protobuf:"bytes,37,opt,name=lti11_legacy_user_id,json=lti11LegacyUserId,proto3" json:"lti11_legacy_user_id,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Group endpoint to hand to ListGroups; unset where the platform offers no groups.
+	Groups *GroupEndpoint `protobuf:"bytes,38,opt,name=groups,proto3" json:"groups,omitempty"`
+	// Event endpoint to hand to SendEvents; unset where the platform takes no Caliper events.
+	Events        *EventEndpoint `protobuf:"bytes,39,opt,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Launch) Reset() {
@@ -538,6 +542,20 @@ func (x *Launch) GetLti11LegacyUserId() string {
 		return x.Lti11LegacyUserId
 	}
 	return ""
+}
+
+func (x *Launch) GetGroups() *GroupEndpoint {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Launch) GetEvents() *EventEndpoint {
+	if x != nil {
+		return x.Events
+	}
+	return nil
 }
 
 // User is the person who launched. Only key, or issuer with id, identifies a person; never the e-mail address.
@@ -1165,7 +1183,7 @@ var File_ltisidecar_v1_launch_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_launch_proto_rawDesc = "" +
 	"\n" +
-	"\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\"ltisidecar/v1/launch_message.proto\"\xba\x0f\n" +
+	"\x1altisidecar/v1/launch.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\"ltisidecar/v1/launch_message.proto\"\xa6\x10\n" +
 	"\x06Launch\x12\x1b\n" +
 	"\tlaunch_id\x18\x01 \x01(\tR\blaunchId\x12!\n" +
 	"\flaunch_token\x18\x02 \x01(\tR\vlaunchToken\x12\"\n" +
@@ -1210,7 +1228,9 @@ const file_ltisidecar_v1_launch_proto_rawDesc = "" +
 	"\feula_service\x18\" \x01(\v2\x1a.ltisidecar.v1.EulaServiceR\veulaService\x12C\n" +
 	"\x0enotice_service\x18# \x01(\v2\x1c.ltisidecar.v1.NoticeServiceR\rnoticeService\x126\n" +
 	"\tmigration\x18$ \x01(\v2\x18.ltisidecar.v1.MigrationR\tmigration\x12/\n" +
-	"\x14lti11_legacy_user_id\x18% \x01(\tR\x11lti11LegacyUserId\x1a9\n" +
+	"\x14lti11_legacy_user_id\x18% \x01(\tR\x11lti11LegacyUserId\x124\n" +
+	"\x06groups\x18& \x01(\v2\x1c.ltisidecar.v1.GroupEndpointR\x06groups\x124\n" +
+	"\x06events\x18' \x01(\v2\x1c.ltisidecar.v1.EventEndpointR\x06events\x1a9\n" +
 	"\vCustomEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc4\x01\n" +
@@ -1322,6 +1342,8 @@ var file_ltisidecar_v1_launch_proto_goTypes = []any{
 	(*EulaService)(nil),           // 21: ltisidecar.v1.EulaService
 	(*NoticeService)(nil),         // 22: ltisidecar.v1.NoticeService
 	(*Migration)(nil),             // 23: ltisidecar.v1.Migration
+	(*GroupEndpoint)(nil),         // 24: ltisidecar.v1.GroupEndpoint
+	(*EventEndpoint)(nil),         // 25: ltisidecar.v1.EventEndpoint
 }
 var file_ltisidecar_v1_launch_proto_depIdxs = []int32{
 	0,  // 0: ltisidecar.v1.Launch.message_type:type_name -> ltisidecar.v1.MessageType
@@ -1347,11 +1369,13 @@ var file_ltisidecar_v1_launch_proto_depIdxs = []int32{
 	21, // 20: ltisidecar.v1.Launch.eula_service:type_name -> ltisidecar.v1.EulaService
 	22, // 21: ltisidecar.v1.Launch.notice_service:type_name -> ltisidecar.v1.NoticeService
 	23, // 22: ltisidecar.v1.Launch.migration:type_name -> ltisidecar.v1.Migration
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	24, // 23: ltisidecar.v1.Launch.groups:type_name -> ltisidecar.v1.GroupEndpoint
+	25, // 24: ltisidecar.v1.Launch.events:type_name -> ltisidecar.v1.EventEndpoint
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_launch_proto_init() }

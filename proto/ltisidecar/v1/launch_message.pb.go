@@ -44,9 +44,12 @@ type DeepLinkingSettings struct {
 	// Title to propose for the item; empty where none came.
 	Title string `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`
 	// Text to propose for the item; empty where none came.
-	Text          string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Text string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
+	// Deep linking token for BuildDeepLinkingResponse, valid 8 hours. It seals what the platform sent: return URI, data
+	// and what it accepts. Keep it on the server, or in a form field of the tool's own page; out of URLs and logs.
+	DeepLinkingToken string `protobuf:"bytes,10,opt,name=deep_linking_token,json=deepLinkingToken,proto3" json:"deep_linking_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *DeepLinkingSettings) Reset() {
@@ -138,6 +141,13 @@ func (x *DeepLinkingSettings) GetTitle() string {
 func (x *DeepLinkingSettings) GetText() string {
 	if x != nil {
 		return x.Text
+	}
+	return ""
+}
+
+func (x *DeepLinkingSettings) GetDeepLinkingToken() string {
+	if x != nil {
+		return x.DeepLinkingToken
 	}
 	return ""
 }
@@ -1041,7 +1051,7 @@ var File_ltisidecar_v1_launch_message_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_launch_message_proto_rawDesc = "" +
 	"\n" +
-	"\"ltisidecar/v1/launch_message.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n" +
+	"\"ltisidecar/v1/launch_message.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n" +
 	"\x13DeepLinkingSettings\x12\x1d\n" +
 	"\n" +
 	"return_uri\x18\x01 \x01(\tR\treturnUri\x12!\n" +
@@ -1053,7 +1063,9 @@ const file_ltisidecar_v1_launch_message_proto_rawDesc = "" +
 	"\vauto_create\x18\a \x01(\bR\n" +
 	"autoCreate\x12\x14\n" +
 	"\x05title\x18\b \x01(\tR\x05title\x12\x12\n" +
-	"\x04text\x18\t \x01(\tR\x04textB\x12\n" +
+	"\x04text\x18\t \x01(\tR\x04text\x12,\n" +
+	"\x12deep_linking_token\x18\n" +
+	" \x01(\tR\x10deepLinkingTokenB\x12\n" +
 	"\x10_accept_multipleB\x13\n" +
 	"\x11_accept_line_item\"\xd6\x01\n" +
 	"\aForUser\x12\x10\n" +

@@ -657,6 +657,172 @@ func (x *BuildStartAssessmentResponse) GetJwt() string {
 	return ""
 }
 
+// BuildDeepLinkingResponseRequest is what the author chose.
+type BuildDeepLinkingResponseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deep linking token of the launch, as issued to this caller. Required; at most 8 KiB. It can be used again until it
+	// expires, 8 hours after the launch, then LAUNCH_TOKEN_EXPIRED; any other text is LAUNCH_TOKEN_INVALID.
+	DeepLinkingToken string `protobuf:"bytes,1,opt,name=deep_linking_token,json=deepLinkingToken,proto3" json:"deep_linking_token,omitempty"`
+	// Items chosen, in the order they are to appear. None: the author cancelled. At most 100, 128 KiB in all, and one only
+	// where accept_multiple is false.
+	Items []*ContentItem `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Message to show to the author at the platform, plain text; empty for none. Like the next three, at most 1,024 bytes.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Log: text for the platform's log; empty for none.
+	Log string `protobuf:"bytes,4,opt,name=log,proto3" json:"log,omitempty"`
+	// Error message to show to the author at the platform, plain text; empty for none.
+	ErrorMessage string `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	// Error log: text for the platform's log; empty for none.
+	ErrorLog string `protobuf:"bytes,6,opt,name=error_log,json=errorLog,proto3" json:"error_log,omitempty"`
+	// Nonce of the tool's own Content-Security-Policy, put on the reply's script; empty for none. As in BrowserRequest.
+	CspNonce      string `protobuf:"bytes,7,opt,name=csp_nonce,json=cspNonce,proto3" json:"csp_nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildDeepLinkingResponseRequest) Reset() {
+	*x = BuildDeepLinkingResponseRequest{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildDeepLinkingResponseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildDeepLinkingResponseRequest) ProtoMessage() {}
+
+func (x *BuildDeepLinkingResponseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildDeepLinkingResponseRequest.ProtoReflect.Descriptor instead.
+func (*BuildDeepLinkingResponseRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetDeepLinkingToken() string {
+	if x != nil {
+		return x.DeepLinkingToken
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetItems() []*ContentItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetLog() string {
+	if x != nil {
+		return x.Log
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetErrorMessage() string {
+	if x != nil {
+		return x.ErrorMessage
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetErrorLog() string {
+	if x != nil {
+		return x.ErrorLog
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseRequest) GetCspNonce() string {
+	if x != nil {
+		return x.CspNonce
+	}
+	return ""
+}
+
+// BuildDeepLinkingResponseResponse is the signed message and the page that sends it.
+type BuildDeepLinkingResponseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reply to send to the browser: a page that posts the message to the platform by itself.
+	Reply *BrowserReply `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	// Return URI that the page posts to, for logs and tests.
+	ReturnUri string `protobuf:"bytes,2,opt,name=return_uri,json=returnUri,proto3" json:"return_uri,omitempty"`
+	// Message as a compact JWS. The reply carries it in the form field JWT.
+	Jwt           string `protobuf:"bytes,3,opt,name=jwt,proto3" json:"jwt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildDeepLinkingResponseResponse) Reset() {
+	*x = BuildDeepLinkingResponseResponse{}
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildDeepLinkingResponseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildDeepLinkingResponseResponse) ProtoMessage() {}
+
+func (x *BuildDeepLinkingResponseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildDeepLinkingResponseResponse.ProtoReflect.Descriptor instead.
+func (*BuildDeepLinkingResponseResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *BuildDeepLinkingResponseResponse) GetReply() *BrowserReply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *BuildDeepLinkingResponseResponse) GetReturnUri() string {
+	if x != nil {
+		return x.ReturnUri
+	}
+	return ""
+}
+
+func (x *BuildDeepLinkingResponseResponse) GetJwt() string {
+	if x != nil {
+		return x.Jwt
+	}
+	return ""
+}
+
 // ValidateNoticesRequest relays the body of a request to the tool's notice handler.
 type ValidateNoticesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -669,7 +835,7 @@ type ValidateNoticesRequest struct {
 
 func (x *ValidateNoticesRequest) Reset() {
 	*x = ValidateNoticesRequest{}
-	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +847,7 @@ func (x *ValidateNoticesRequest) String() string {
 func (*ValidateNoticesRequest) ProtoMessage() {}
 
 func (x *ValidateNoticesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[9]
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +860,7 @@ func (x *ValidateNoticesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateNoticesRequest.ProtoReflect.Descriptor instead.
 func (*ValidateNoticesRequest) Descriptor() ([]byte, []int) {
-	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{9}
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ValidateNoticesRequest) GetBody() []byte {
@@ -716,7 +882,7 @@ type ValidateNoticesResponse struct {
 
 func (x *ValidateNoticesResponse) Reset() {
 	*x = ValidateNoticesResponse{}
-	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +894,7 @@ func (x *ValidateNoticesResponse) String() string {
 func (*ValidateNoticesResponse) ProtoMessage() {}
 
 func (x *ValidateNoticesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[10]
+	mi := &file_ltisidecar_v1_launch_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +907,7 @@ func (x *ValidateNoticesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateNoticesResponse.ProtoReflect.Descriptor instead.
 func (*ValidateNoticesResponse) Descriptor() ([]byte, []int) {
-	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{10}
+	return file_ltisidecar_v1_launch_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ValidateNoticesResponse) GetResults() []*NoticeResult {
@@ -755,7 +921,7 @@ var File_ltisidecar_v1_launch_service_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_launch_service_proto_rawDesc = "" +
 	"\n" +
-	"\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a\x1altisidecar/v1/launch.proto\x1a\x1altisidecar/v1/notice.proto\"\x95\x01\n" +
+	"\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a ltisidecar/v1/content_item.proto\x1a\x1altisidecar/v1/launch.proto\x1a\x1altisidecar/v1/notice.proto\"\x95\x01\n" +
 	"\x17BuildAuthRequestRequest\x127\n" +
 	"\abrowser\x18\x01 \x01(\v2\x1d.ltisidecar.v1.BrowserRequestR\abrowser\x12\x1d\n" +
 	"\n" +
@@ -801,16 +967,30 @@ const file_ltisidecar_v1_launch_service_proto_rawDesc = "" +
 	"\x1cBuildStartAssessmentResponse\x121\n" +
 	"\x05reply\x18\x01 \x01(\v2\x1b.ltisidecar.v1.BrowserReplyR\x05reply\x120\n" +
 	"\x14start_assessment_uri\x18\x02 \x01(\tR\x12startAssessmentUri\x12\x10\n" +
+	"\x03jwt\x18\x03 \x01(\tR\x03jwt\"\x8c\x02\n" +
+	"\x1fBuildDeepLinkingResponseRequest\x12,\n" +
+	"\x12deep_linking_token\x18\x01 \x01(\tR\x10deepLinkingToken\x120\n" +
+	"\x05items\x18\x02 \x03(\v2\x1a.ltisidecar.v1.ContentItemR\x05items\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x10\n" +
+	"\x03log\x18\x04 \x01(\tR\x03log\x12#\n" +
+	"\rerror_message\x18\x05 \x01(\tR\ferrorMessage\x12\x1b\n" +
+	"\terror_log\x18\x06 \x01(\tR\berrorLog\x12\x1b\n" +
+	"\tcsp_nonce\x18\a \x01(\tR\bcspNonce\"\x86\x01\n" +
+	" BuildDeepLinkingResponseResponse\x121\n" +
+	"\x05reply\x18\x01 \x01(\v2\x1b.ltisidecar.v1.BrowserReplyR\x05reply\x12\x1d\n" +
+	"\n" +
+	"return_uri\x18\x02 \x01(\tR\treturnUri\x12\x10\n" +
 	"\x03jwt\x18\x03 \x01(\tR\x03jwt\",\n" +
 	"\x16ValidateNoticesRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"P\n" +
 	"\x17ValidateNoticesResponse\x125\n" +
-	"\aresults\x18\x01 \x03(\v2\x1b.ltisidecar.v1.NoticeResultR\aresults2\x8b\x04\n" +
+	"\aresults\x18\x01 \x03(\v2\x1b.ltisidecar.v1.NoticeResultR\aresults2\x88\x05\n" +
 	"\rLaunchService\x12c\n" +
 	"\x10BuildAuthRequest\x12&.ltisidecar.v1.BuildAuthRequestRequest\x1a'.ltisidecar.v1.BuildAuthRequestResponse\x12]\n" +
 	"\x0eValidateLaunch\x12$.ltisidecar.v1.ValidateLaunchRequest\x1a%.ltisidecar.v1.ValidateLaunchResponse\x12c\n" +
 	"\x10CheckLaunchToken\x12&.ltisidecar.v1.CheckLaunchTokenRequest\x1a'.ltisidecar.v1.CheckLaunchTokenResponse\x12o\n" +
-	"\x14BuildStartAssessment\x12*.ltisidecar.v1.BuildStartAssessmentRequest\x1a+.ltisidecar.v1.BuildStartAssessmentResponse\x12`\n" +
+	"\x14BuildStartAssessment\x12*.ltisidecar.v1.BuildStartAssessmentRequest\x1a+.ltisidecar.v1.BuildStartAssessmentResponse\x12{\n" +
+	"\x18BuildDeepLinkingResponse\x12..ltisidecar.v1.BuildDeepLinkingResponseRequest\x1a/.ltisidecar.v1.BuildDeepLinkingResponseResponse\x12`\n" +
 	"\x0fValidateNotices\x12%.ltisidecar.v1.ValidateNoticesRequest\x1a&.ltisidecar.v1.ValidateNoticesResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
@@ -825,56 +1005,63 @@ func file_ltisidecar_v1_launch_service_proto_rawDescGZIP() []byte {
 	return file_ltisidecar_v1_launch_service_proto_rawDescData
 }
 
-var file_ltisidecar_v1_launch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_ltisidecar_v1_launch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_ltisidecar_v1_launch_service_proto_goTypes = []any{
-	(*BuildAuthRequestRequest)(nil),      // 0: ltisidecar.v1.BuildAuthRequestRequest
-	(*BuildAuthRequestResponse)(nil),     // 1: ltisidecar.v1.BuildAuthRequestResponse
-	(*ValidateLaunchRequest)(nil),        // 2: ltisidecar.v1.ValidateLaunchRequest
-	(*ValidateLaunchResponse)(nil),       // 3: ltisidecar.v1.ValidateLaunchResponse
-	(*CheckLaunchTokenRequest)(nil),      // 4: ltisidecar.v1.CheckLaunchTokenRequest
-	(*CheckLaunchTokenResponse)(nil),     // 5: ltisidecar.v1.CheckLaunchTokenResponse
-	(*BuildStartAssessmentRequest)(nil),  // 6: ltisidecar.v1.BuildStartAssessmentRequest
-	(*VerifiedUser)(nil),                 // 7: ltisidecar.v1.VerifiedUser
-	(*BuildStartAssessmentResponse)(nil), // 8: ltisidecar.v1.BuildStartAssessmentResponse
-	(*ValidateNoticesRequest)(nil),       // 9: ltisidecar.v1.ValidateNoticesRequest
-	(*ValidateNoticesResponse)(nil),      // 10: ltisidecar.v1.ValidateNoticesResponse
-	(*BrowserRequest)(nil),               // 11: ltisidecar.v1.BrowserRequest
-	(*BrowserReply)(nil),                 // 12: ltisidecar.v1.BrowserReply
-	(*timestamppb.Timestamp)(nil),        // 13: google.protobuf.Timestamp
-	(MessageType)(0),                     // 14: ltisidecar.v1.MessageType
-	(*Launch)(nil),                       // 15: ltisidecar.v1.Launch
-	(*Header)(nil),                       // 16: ltisidecar.v1.Header
-	(*NoticeResult)(nil),                 // 17: ltisidecar.v1.NoticeResult
+	(*BuildAuthRequestRequest)(nil),          // 0: ltisidecar.v1.BuildAuthRequestRequest
+	(*BuildAuthRequestResponse)(nil),         // 1: ltisidecar.v1.BuildAuthRequestResponse
+	(*ValidateLaunchRequest)(nil),            // 2: ltisidecar.v1.ValidateLaunchRequest
+	(*ValidateLaunchResponse)(nil),           // 3: ltisidecar.v1.ValidateLaunchResponse
+	(*CheckLaunchTokenRequest)(nil),          // 4: ltisidecar.v1.CheckLaunchTokenRequest
+	(*CheckLaunchTokenResponse)(nil),         // 5: ltisidecar.v1.CheckLaunchTokenResponse
+	(*BuildStartAssessmentRequest)(nil),      // 6: ltisidecar.v1.BuildStartAssessmentRequest
+	(*VerifiedUser)(nil),                     // 7: ltisidecar.v1.VerifiedUser
+	(*BuildStartAssessmentResponse)(nil),     // 8: ltisidecar.v1.BuildStartAssessmentResponse
+	(*BuildDeepLinkingResponseRequest)(nil),  // 9: ltisidecar.v1.BuildDeepLinkingResponseRequest
+	(*BuildDeepLinkingResponseResponse)(nil), // 10: ltisidecar.v1.BuildDeepLinkingResponseResponse
+	(*ValidateNoticesRequest)(nil),           // 11: ltisidecar.v1.ValidateNoticesRequest
+	(*ValidateNoticesResponse)(nil),          // 12: ltisidecar.v1.ValidateNoticesResponse
+	(*BrowserRequest)(nil),                   // 13: ltisidecar.v1.BrowserRequest
+	(*BrowserReply)(nil),                     // 14: ltisidecar.v1.BrowserReply
+	(*timestamppb.Timestamp)(nil),            // 15: google.protobuf.Timestamp
+	(MessageType)(0),                         // 16: ltisidecar.v1.MessageType
+	(*Launch)(nil),                           // 17: ltisidecar.v1.Launch
+	(*Header)(nil),                           // 18: ltisidecar.v1.Header
+	(*ContentItem)(nil),                      // 19: ltisidecar.v1.ContentItem
+	(*NoticeResult)(nil),                     // 20: ltisidecar.v1.NoticeResult
 }
 var file_ltisidecar_v1_launch_service_proto_depIdxs = []int32{
-	11, // 0: ltisidecar.v1.BuildAuthRequestRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
-	12, // 1: ltisidecar.v1.BuildAuthRequestResponse.reply:type_name -> ltisidecar.v1.BrowserReply
-	13, // 2: ltisidecar.v1.BuildAuthRequestResponse.expire_time:type_name -> google.protobuf.Timestamp
-	11, // 3: ltisidecar.v1.ValidateLaunchRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
-	14, // 4: ltisidecar.v1.ValidateLaunchRequest.accept_message_types:type_name -> ltisidecar.v1.MessageType
-	15, // 5: ltisidecar.v1.ValidateLaunchResponse.launch:type_name -> ltisidecar.v1.Launch
-	12, // 6: ltisidecar.v1.ValidateLaunchResponse.browser_step:type_name -> ltisidecar.v1.BrowserReply
-	16, // 7: ltisidecar.v1.ValidateLaunchResponse.headers:type_name -> ltisidecar.v1.Header
-	15, // 8: ltisidecar.v1.CheckLaunchTokenResponse.launch:type_name -> ltisidecar.v1.Launch
-	13, // 9: ltisidecar.v1.CheckLaunchTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 0: ltisidecar.v1.BuildAuthRequestRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
+	14, // 1: ltisidecar.v1.BuildAuthRequestResponse.reply:type_name -> ltisidecar.v1.BrowserReply
+	15, // 2: ltisidecar.v1.BuildAuthRequestResponse.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 3: ltisidecar.v1.ValidateLaunchRequest.browser:type_name -> ltisidecar.v1.BrowserRequest
+	16, // 4: ltisidecar.v1.ValidateLaunchRequest.accept_message_types:type_name -> ltisidecar.v1.MessageType
+	17, // 5: ltisidecar.v1.ValidateLaunchResponse.launch:type_name -> ltisidecar.v1.Launch
+	14, // 6: ltisidecar.v1.ValidateLaunchResponse.browser_step:type_name -> ltisidecar.v1.BrowserReply
+	18, // 7: ltisidecar.v1.ValidateLaunchResponse.headers:type_name -> ltisidecar.v1.Header
+	17, // 8: ltisidecar.v1.CheckLaunchTokenResponse.launch:type_name -> ltisidecar.v1.Launch
+	15, // 9: ltisidecar.v1.CheckLaunchTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
 	7,  // 10: ltisidecar.v1.BuildStartAssessmentRequest.verified_user:type_name -> ltisidecar.v1.VerifiedUser
-	12, // 11: ltisidecar.v1.BuildStartAssessmentResponse.reply:type_name -> ltisidecar.v1.BrowserReply
-	17, // 12: ltisidecar.v1.ValidateNoticesResponse.results:type_name -> ltisidecar.v1.NoticeResult
-	0,  // 13: ltisidecar.v1.LaunchService.BuildAuthRequest:input_type -> ltisidecar.v1.BuildAuthRequestRequest
-	2,  // 14: ltisidecar.v1.LaunchService.ValidateLaunch:input_type -> ltisidecar.v1.ValidateLaunchRequest
-	4,  // 15: ltisidecar.v1.LaunchService.CheckLaunchToken:input_type -> ltisidecar.v1.CheckLaunchTokenRequest
-	6,  // 16: ltisidecar.v1.LaunchService.BuildStartAssessment:input_type -> ltisidecar.v1.BuildStartAssessmentRequest
-	9,  // 17: ltisidecar.v1.LaunchService.ValidateNotices:input_type -> ltisidecar.v1.ValidateNoticesRequest
-	1,  // 18: ltisidecar.v1.LaunchService.BuildAuthRequest:output_type -> ltisidecar.v1.BuildAuthRequestResponse
-	3,  // 19: ltisidecar.v1.LaunchService.ValidateLaunch:output_type -> ltisidecar.v1.ValidateLaunchResponse
-	5,  // 20: ltisidecar.v1.LaunchService.CheckLaunchToken:output_type -> ltisidecar.v1.CheckLaunchTokenResponse
-	8,  // 21: ltisidecar.v1.LaunchService.BuildStartAssessment:output_type -> ltisidecar.v1.BuildStartAssessmentResponse
-	10, // 22: ltisidecar.v1.LaunchService.ValidateNotices:output_type -> ltisidecar.v1.ValidateNoticesResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	14, // 11: ltisidecar.v1.BuildStartAssessmentResponse.reply:type_name -> ltisidecar.v1.BrowserReply
+	19, // 12: ltisidecar.v1.BuildDeepLinkingResponseRequest.items:type_name -> ltisidecar.v1.ContentItem
+	14, // 13: ltisidecar.v1.BuildDeepLinkingResponseResponse.reply:type_name -> ltisidecar.v1.BrowserReply
+	20, // 14: ltisidecar.v1.ValidateNoticesResponse.results:type_name -> ltisidecar.v1.NoticeResult
+	0,  // 15: ltisidecar.v1.LaunchService.BuildAuthRequest:input_type -> ltisidecar.v1.BuildAuthRequestRequest
+	2,  // 16: ltisidecar.v1.LaunchService.ValidateLaunch:input_type -> ltisidecar.v1.ValidateLaunchRequest
+	4,  // 17: ltisidecar.v1.LaunchService.CheckLaunchToken:input_type -> ltisidecar.v1.CheckLaunchTokenRequest
+	6,  // 18: ltisidecar.v1.LaunchService.BuildStartAssessment:input_type -> ltisidecar.v1.BuildStartAssessmentRequest
+	9,  // 19: ltisidecar.v1.LaunchService.BuildDeepLinkingResponse:input_type -> ltisidecar.v1.BuildDeepLinkingResponseRequest
+	11, // 20: ltisidecar.v1.LaunchService.ValidateNotices:input_type -> ltisidecar.v1.ValidateNoticesRequest
+	1,  // 21: ltisidecar.v1.LaunchService.BuildAuthRequest:output_type -> ltisidecar.v1.BuildAuthRequestResponse
+	3,  // 22: ltisidecar.v1.LaunchService.ValidateLaunch:output_type -> ltisidecar.v1.ValidateLaunchResponse
+	5,  // 23: ltisidecar.v1.LaunchService.CheckLaunchToken:output_type -> ltisidecar.v1.CheckLaunchTokenResponse
+	8,  // 24: ltisidecar.v1.LaunchService.BuildStartAssessment:output_type -> ltisidecar.v1.BuildStartAssessmentResponse
+	10, // 25: ltisidecar.v1.LaunchService.BuildDeepLinkingResponse:output_type -> ltisidecar.v1.BuildDeepLinkingResponseResponse
+	12, // 26: ltisidecar.v1.LaunchService.ValidateNotices:output_type -> ltisidecar.v1.ValidateNoticesResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_launch_service_proto_init() }
@@ -883,6 +1070,7 @@ func file_ltisidecar_v1_launch_service_proto_init() {
 		return
 	}
 	file_ltisidecar_v1_browser_proto_init()
+	file_ltisidecar_v1_content_item_proto_init()
 	file_ltisidecar_v1_launch_proto_init()
 	file_ltisidecar_v1_notice_proto_init()
 	file_ltisidecar_v1_launch_service_proto_msgTypes[3].OneofWrappers = []any{
@@ -895,7 +1083,7 @@ func file_ltisidecar_v1_launch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltisidecar_v1_launch_service_proto_rawDesc), len(file_ltisidecar_v1_launch_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

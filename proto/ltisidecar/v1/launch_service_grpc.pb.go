@@ -21,11 +21,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LaunchService_BuildAuthRequest_FullMethodName     = "/ltisidecar.v1.LaunchService/BuildAuthRequest"
-	LaunchService_ValidateLaunch_FullMethodName       = "/ltisidecar.v1.LaunchService/ValidateLaunch"
-	LaunchService_CheckLaunchToken_FullMethodName     = "/ltisidecar.v1.LaunchService/CheckLaunchToken"
-	LaunchService_BuildStartAssessment_FullMethodName = "/ltisidecar.v1.LaunchService/BuildStartAssessment"
-	LaunchService_ValidateNotices_FullMethodName      = "/ltisidecar.v1.LaunchService/ValidateNotices"
+	LaunchService_BuildAuthRequest_FullMethodName         = "/ltisidecar.v1.LaunchService/BuildAuthRequest"
+	LaunchService_ValidateLaunch_FullMethodName           = "/ltisidecar.v1.LaunchService/ValidateLaunch"
+	LaunchService_CheckLaunchToken_FullMethodName         = "/ltisidecar.v1.LaunchService/CheckLaunchToken"
+	LaunchService_BuildStartAssessment_FullMethodName     = "/ltisidecar.v1.LaunchService/BuildStartAssessment"
+	LaunchService_BuildDeepLinkingResponse_FullMethodName = "/ltisidecar.v1.LaunchService/BuildDeepLinkingResponse"
+	LaunchService_ValidateNotices_FullMethodName          = "/ltisidecar.v1.LaunchService/ValidateNotices"
 )
 
 // LaunchServiceClient is the client API for LaunchService service.
@@ -49,6 +50,10 @@ type LaunchServiceClient interface {
 	// the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
 	// proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
 	BuildStartAssessment(ctx context.Context, in *BuildStartAssessmentRequest, opts ...grpc.CallOption) (*BuildStartAssessmentResponse, error)
+	// BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+	// through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+	// anything is signed. Safe to retry: each call makes a fresh message.
+	BuildDeepLinkingResponse(ctx context.Context, in *BuildDeepLinkingResponseRequest, opts ...grpc.CallOption) (*BuildDeepLinkingResponseResponse, error)
 	// ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
 	// Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
 	// accepted then counts as a duplicate. An error status means that none was checked.
@@ -103,6 +108,16 @@ func (c *launchServiceClient) BuildStartAssessment(ctx context.Context, in *Buil
 	return out, nil
 }
 
+func (c *launchServiceClient) BuildDeepLinkingResponse(ctx context.Context, in *BuildDeepLinkingResponseRequest, opts ...grpc.CallOption) (*BuildDeepLinkingResponseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BuildDeepLinkingResponseResponse)
+	err := c.cc.Invoke(ctx, LaunchService_BuildDeepLinkingResponse_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *launchServiceClient) ValidateNotices(ctx context.Context, in *ValidateNoticesRequest, opts ...grpc.CallOption) (*ValidateNoticesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ValidateNoticesResponse)
@@ -134,6 +149,10 @@ type LaunchServiceServer interface {
 	// the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
 	// proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
 	BuildStartAssessment(context.Context, *BuildStartAssessmentRequest) (*BuildStartAssessmentResponse, error)
+	// BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+	// through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+	// anything is signed. Safe to retry: each call makes a fresh message.
+	BuildDeepLinkingResponse(context.Context, *BuildDeepLinkingResponseRequest) (*BuildDeepLinkingResponseResponse, error)
 	// ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
 	// Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
 	// accepted then counts as a duplicate. An error status means that none was checked.
@@ -159,6 +178,9 @@ func (UnimplementedLaunchServiceServer) CheckLaunchToken(context.Context, *Check
 }
 func (UnimplementedLaunchServiceServer) BuildStartAssessment(context.Context, *BuildStartAssessmentRequest) (*BuildStartAssessmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BuildStartAssessment not implemented")
+}
+func (UnimplementedLaunchServiceServer) BuildDeepLinkingResponse(context.Context, *BuildDeepLinkingResponseRequest) (*BuildDeepLinkingResponseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BuildDeepLinkingResponse not implemented")
 }
 func (UnimplementedLaunchServiceServer) ValidateNotices(context.Context, *ValidateNoticesRequest) (*ValidateNoticesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ValidateNotices not implemented")
@@ -256,6 +278,24 @@ func _LaunchService_BuildStartAssessment_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LaunchService_BuildDeepLinkingResponse_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BuildDeepLinkingResponseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LaunchServiceServer).BuildDeepLinkingResponse(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LaunchService_BuildDeepLinkingResponse_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LaunchServiceServer).BuildDeepLinkingResponse(ctx, req.(*BuildDeepLinkingResponseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LaunchService_ValidateNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ValidateNoticesRequest)
 	if err := dec(in); err != nil {
@@ -296,6 +336,10 @@ var LaunchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BuildStartAssessment",
 			Handler:    _LaunchService_BuildStartAssessment_Handler,
+		},
+		{
+			MethodName: "BuildDeepLinkingResponse",
+			Handler:    _LaunchService_BuildDeepLinkingResponse_Handler,
 		},
 		{
 			MethodName: "ValidateNotices",

@@ -94,8 +94,10 @@ type ListMembersRequest struct {
 	PageSizeHint int32 `protobuf:"varint,4,opt,name=page_size_hint,json=pageSizeHint,proto3" json:"page_size_hint,omitempty"`
 	// Differences URI from the End of an earlier roster: only what has changed since. Empty: the whole roster.
 	DifferencesUri string `protobuf:"bytes,5,opt,name=differences_uri,json=differencesUri,proto3" json:"differences_uri,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Groups: ask for each member's groups too. Platforms without course groups ignore it.
+	Groups        bool `protobuf:"varint,6,opt,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListMembersRequest) Reset() {
@@ -161,6 +163,13 @@ func (x *ListMembersRequest) GetDifferencesUri() string {
 		return x.DifferencesUri
 	}
 	return ""
+}
+
+func (x *ListMembersRequest) GetGroups() bool {
+	if x != nil {
+		return x.Groups
+	}
+	return false
 }
 
 // ListMembersResponse is one message of a roster stream.
@@ -452,7 +461,9 @@ type Member struct {
 	// LTI 1.1 user id (lti11_legacy_user_id); empty where none came.
 	Lti11LegacyUserId string `protobuf:"bytes,12,opt,name=lti11_legacy_user_id,json=lti11LegacyUserId,proto3" json:"lti11_legacy_user_id,omitempty"`
 	// Message section, verbatim JSON text, where resource_link_id was asked for and the platform sent one.
-	MessageJson   string `protobuf:"bytes,13,opt,name=message_json,json=messageJson,proto3" json:"message_json,omitempty"`
+	MessageJson string `protobuf:"bytes,13,opt,name=message_json,json=messageJson,proto3" json:"message_json,omitempty"`
+	// Group ids of the groups that the member belongs to, where groups was asked for and the platform sent them.
+	GroupIds      []string `protobuf:"bytes,14,rep,name=group_ids,json=groupIds,proto3" json:"group_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,17 +589,299 @@ func (x *Member) GetMessageJson() string {
 	return ""
 }
 
+func (x *Member) GetGroupIds() []string {
+	if x != nil {
+		return x.GroupIds
+	}
+	return nil
+}
+
+// ListGroupsRequest says which groups.
+type ListGroupsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoint from the launch, as it came. Required.
+	Endpoint *GroupEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// User id (sub): only the groups of this user. Empty: all groups.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for.
+	PageSizeHint  int32 `protobuf:"varint,3,opt,name=page_size_hint,json=pageSizeHint,proto3" json:"page_size_hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGroupsRequest) Reset() {
+	*x = ListGroupsRequest{}
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGroupsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGroupsRequest) ProtoMessage() {}
+
+func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGroupsRequest.ProtoReflect.Descriptor instead.
+func (*ListGroupsRequest) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_roster_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListGroupsRequest) GetEndpoint() *GroupEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *ListGroupsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListGroupsRequest) GetPageSizeHint() int32 {
+	if x != nil {
+		return x.PageSizeHint
+	}
+	return 0
+}
+
+// ListGroupsResponse is the whole list.
+type ListGroupsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Groups, in the platform's order.
+	Groups []*Group `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Group sets, in the platform's order; none where the platform offers none.
+	Sets          []*GroupSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGroupsResponse) Reset() {
+	*x = ListGroupsResponse{}
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGroupsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGroupsResponse) ProtoMessage() {}
+
+func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGroupsResponse.ProtoReflect.Descriptor instead.
+func (*ListGroupsResponse) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_roster_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListGroupsResponse) GetGroups() []*Group {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *ListGroupsResponse) GetSets() []*GroupSet {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
+}
+
+// Group is some members of a course.
+type Group struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique within the context.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Tag; empty where none came.
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Set ids of the group sets that the group belongs to.
+	SetIds []string `protobuf:"bytes,4,rep,name=set_ids,json=setIds,proto3" json:"set_ids,omitempty"`
+	// Hidden from students.
+	Hidden        bool `protobuf:"varint,5,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_roster_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Group) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Group) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Group) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *Group) GetSetIds() []string {
+	if x != nil {
+		return x.SetIds
+	}
+	return nil
+}
+
+func (x *Group) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+// GroupSet is a set of groups, such as those of one project.
+type GroupSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique within the context.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Tag; empty where none came.
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Hidden from students.
+	Hidden        bool `protobuf:"varint,4,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupSet) Reset() {
+	*x = GroupSet{}
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupSet) ProtoMessage() {}
+
+func (x *GroupSet) ProtoReflect() protoreflect.Message {
+	mi := &file_ltisidecar_v1_roster_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupSet.ProtoReflect.Descriptor instead.
+func (*GroupSet) Descriptor() ([]byte, []int) {
+	return file_ltisidecar_v1_roster_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GroupSet) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GroupSet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GroupSet) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *GroupSet) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
 var File_ltisidecar_v1_roster_service_proto protoreflect.FileDescriptor
 
 const file_ltisidecar_v1_roster_service_proto_rawDesc = "" +
 	"\n" +
-	"\"ltisidecar/v1/roster_service.proto\x12\rltisidecar.v1\x1a\x1cltisidecar/v1/endpoint.proto\"\xe0\x01\n" +
+	"\"ltisidecar/v1/roster_service.proto\x12\rltisidecar.v1\x1a\x1cltisidecar/v1/endpoint.proto\"\xf8\x01\n" +
 	"\x12ListMembersRequest\x12=\n" +
 	"\bendpoint\x18\x01 \x01(\v2!.ltisidecar.v1.MembershipEndpointR\bendpoint\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12(\n" +
 	"\x10resource_link_id\x18\x03 \x01(\tR\x0eresourceLinkId\x12$\n" +
 	"\x0epage_size_hint\x18\x04 \x01(\x05R\fpageSizeHint\x12'\n" +
-	"\x0fdifferences_uri\x18\x05 \x01(\tR\x0edifferencesUri\"\x7f\n" +
+	"\x0fdifferences_uri\x18\x05 \x01(\tR\x0edifferencesUri\x12\x16\n" +
+	"\x06groups\x18\x06 \x01(\bR\x06groups\"\x7f\n" +
 	"\x13ListMembersResponse\x122\n" +
 	"\x05batch\x18\x01 \x01(\v2\x1a.ltisidecar.v1.MemberBatchH\x00R\x05batch\x12,\n" +
 	"\x03end\x18\x02 \x01(\v2\x18.ltisidecar.v1.RosterEndH\x00R\x03endB\x06\n" +
@@ -602,7 +895,7 @@ const file_ltisidecar_v1_roster_service_proto_rawDesc = "" +
 	"\x05title\x18\x03 \x01(\tR\x05title\"W\n" +
 	"\tRosterEnd\x12!\n" +
 	"\fmember_count\x18\x01 \x01(\x03R\vmemberCount\x12'\n" +
-	"\x0fdifferences_uri\x18\x02 \x01(\tR\x0edifferencesUri\"\xab\x03\n" +
+	"\x0fdifferences_uri\x18\x02 \x01(\tR\x0edifferencesUri\"\xc8\x03\n" +
 	"\x06Member\x12\x19\n" +
 	"\buser_key\x18\x01 \x01(\tR\auserKey\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x123\n" +
@@ -620,14 +913,35 @@ const file_ltisidecar_v1_roster_service_proto_rawDesc = "" +
 	" \x01(\tR\apicture\x12)\n" +
 	"\x10person_sourcedid\x18\v \x01(\tR\x0fpersonSourcedid\x12/\n" +
 	"\x14lti11_legacy_user_id\x18\f \x01(\tR\x11lti11LegacyUserId\x12!\n" +
-	"\fmessage_json\x18\r \x01(\tR\vmessageJson*~\n" +
+	"\fmessage_json\x18\r \x01(\tR\vmessageJson\x12\x1b\n" +
+	"\tgroup_ids\x18\x0e \x03(\tR\bgroupIds\"\x8c\x01\n" +
+	"\x11ListGroupsRequest\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.ltisidecar.v1.GroupEndpointR\bendpoint\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12$\n" +
+	"\x0epage_size_hint\x18\x03 \x01(\x05R\fpageSizeHint\"o\n" +
+	"\x12ListGroupsResponse\x12,\n" +
+	"\x06groups\x18\x01 \x03(\v2\x14.ltisidecar.v1.GroupR\x06groups\x12+\n" +
+	"\x04sets\x18\x02 \x03(\v2\x17.ltisidecar.v1.GroupSetR\x04sets\"n\n" +
+	"\x05Group\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x03tag\x18\x03 \x01(\tR\x03tag\x12\x17\n" +
+	"\aset_ids\x18\x04 \x03(\tR\x06setIds\x12\x16\n" +
+	"\x06hidden\x18\x05 \x01(\bR\x06hidden\"X\n" +
+	"\bGroupSet\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x03tag\x18\x03 \x01(\tR\x03tag\x12\x16\n" +
+	"\x06hidden\x18\x04 \x01(\bR\x06hidden*~\n" +
 	"\fMemberStatus\x12\x1d\n" +
 	"\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x1a\n" +
 	"\x16MEMBER_STATUS_INACTIVE\x10\x02\x12\x19\n" +
-	"\x15MEMBER_STATUS_DELETED\x10\x032g\n" +
+	"\x15MEMBER_STATUS_DELETED\x10\x032\xba\x01\n" +
 	"\rRosterService\x12V\n" +
-	"\vListMembers\x12!.ltisidecar.v1.ListMembersRequest\x1a\".ltisidecar.v1.ListMembersResponse0\x01BCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
+	"\vListMembers\x12!.ltisidecar.v1.ListMembersRequest\x1a\".ltisidecar.v1.ListMembersResponse0\x01\x12Q\n" +
+	"\n" +
+	"ListGroups\x12 .ltisidecar.v1.ListGroupsRequest\x1a!.ltisidecar.v1.ListGroupsResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3"
 
 var (
 	file_ltisidecar_v1_roster_service_proto_rawDescOnce sync.Once
@@ -642,7 +956,7 @@ func file_ltisidecar_v1_roster_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ltisidecar_v1_roster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ltisidecar_v1_roster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_ltisidecar_v1_roster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_ltisidecar_v1_roster_service_proto_goTypes = []any{
 	(MemberStatus)(0),           // 0: ltisidecar.v1.MemberStatus
 	(*ListMembersRequest)(nil),  // 1: ltisidecar.v1.ListMembersRequest
@@ -651,22 +965,32 @@ var file_ltisidecar_v1_roster_service_proto_goTypes = []any{
 	(*RosterContext)(nil),       // 4: ltisidecar.v1.RosterContext
 	(*RosterEnd)(nil),           // 5: ltisidecar.v1.RosterEnd
 	(*Member)(nil),              // 6: ltisidecar.v1.Member
-	(*MembershipEndpoint)(nil),  // 7: ltisidecar.v1.MembershipEndpoint
+	(*ListGroupsRequest)(nil),   // 7: ltisidecar.v1.ListGroupsRequest
+	(*ListGroupsResponse)(nil),  // 8: ltisidecar.v1.ListGroupsResponse
+	(*Group)(nil),               // 9: ltisidecar.v1.Group
+	(*GroupSet)(nil),            // 10: ltisidecar.v1.GroupSet
+	(*MembershipEndpoint)(nil),  // 11: ltisidecar.v1.MembershipEndpoint
+	(*GroupEndpoint)(nil),       // 12: ltisidecar.v1.GroupEndpoint
 }
 var file_ltisidecar_v1_roster_service_proto_depIdxs = []int32{
-	7, // 0: ltisidecar.v1.ListMembersRequest.endpoint:type_name -> ltisidecar.v1.MembershipEndpoint
-	3, // 1: ltisidecar.v1.ListMembersResponse.batch:type_name -> ltisidecar.v1.MemberBatch
-	5, // 2: ltisidecar.v1.ListMembersResponse.end:type_name -> ltisidecar.v1.RosterEnd
-	4, // 3: ltisidecar.v1.MemberBatch.context:type_name -> ltisidecar.v1.RosterContext
-	6, // 4: ltisidecar.v1.MemberBatch.members:type_name -> ltisidecar.v1.Member
-	0, // 5: ltisidecar.v1.Member.status:type_name -> ltisidecar.v1.MemberStatus
-	1, // 6: ltisidecar.v1.RosterService.ListMembers:input_type -> ltisidecar.v1.ListMembersRequest
-	2, // 7: ltisidecar.v1.RosterService.ListMembers:output_type -> ltisidecar.v1.ListMembersResponse
-	7, // [7:8] is the sub-list for method output_type
-	6, // [6:7] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	11, // 0: ltisidecar.v1.ListMembersRequest.endpoint:type_name -> ltisidecar.v1.MembershipEndpoint
+	3,  // 1: ltisidecar.v1.ListMembersResponse.batch:type_name -> ltisidecar.v1.MemberBatch
+	5,  // 2: ltisidecar.v1.ListMembersResponse.end:type_name -> ltisidecar.v1.RosterEnd
+	4,  // 3: ltisidecar.v1.MemberBatch.context:type_name -> ltisidecar.v1.RosterContext
+	6,  // 4: ltisidecar.v1.MemberBatch.members:type_name -> ltisidecar.v1.Member
+	0,  // 5: ltisidecar.v1.Member.status:type_name -> ltisidecar.v1.MemberStatus
+	12, // 6: ltisidecar.v1.ListGroupsRequest.endpoint:type_name -> ltisidecar.v1.GroupEndpoint
+	9,  // 7: ltisidecar.v1.ListGroupsResponse.groups:type_name -> ltisidecar.v1.Group
+	10, // 8: ltisidecar.v1.ListGroupsResponse.sets:type_name -> ltisidecar.v1.GroupSet
+	1,  // 9: ltisidecar.v1.RosterService.ListMembers:input_type -> ltisidecar.v1.ListMembersRequest
+	7,  // 10: ltisidecar.v1.RosterService.ListGroups:input_type -> ltisidecar.v1.ListGroupsRequest
+	2,  // 11: ltisidecar.v1.RosterService.ListMembers:output_type -> ltisidecar.v1.ListMembersResponse
+	8,  // 12: ltisidecar.v1.RosterService.ListGroups:output_type -> ltisidecar.v1.ListGroupsResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_ltisidecar_v1_roster_service_proto_init() }
@@ -685,7 +1009,7 @@ func file_ltisidecar_v1_roster_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltisidecar_v1_roster_service_proto_rawDesc), len(file_ltisidecar_v1_roster_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	RosterService_ListMembers_FullMethodName = "/ltisidecar.v1.RosterService/ListMembers"
+	RosterService_ListGroups_FullMethodName  = "/ltisidecar.v1.RosterService/ListGroups"
 )
 
 // RosterServiceClient is the client API for RosterService service.
@@ -34,6 +35,9 @@ type RosterServiceClient interface {
 	// always an End: a roster without its End is not complete, and a failing page ends the stream with an error
 	// status. Safe to retry from the start.
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListMembersResponse], error)
+	// ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+	// 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+	ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error)
 }
 
 type rosterServiceClient struct {
@@ -63,6 +67,16 @@ func (c *rosterServiceClient) ListMembers(ctx context.Context, in *ListMembersRe
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RosterService_ListMembersClient = grpc.ServerStreamingClient[ListMembersResponse]
 
+func (c *rosterServiceClient) ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupsResponse)
+	err := c.cc.Invoke(ctx, RosterService_ListGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RosterServiceServer is the server API for RosterService service.
 // All implementations must embed UnimplementedRosterServiceServer
 // for forward compatibility.
@@ -73,6 +87,9 @@ type RosterServiceServer interface {
 	// always an End: a roster without its End is not complete, and a failing page ends the stream with an error
 	// status. Safe to retry from the start.
 	ListMembers(*ListMembersRequest, grpc.ServerStreamingServer[ListMembersResponse]) error
+	// ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+	// 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+	ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error)
 	mustEmbedUnimplementedRosterServiceServer()
 }
 
@@ -85,6 +102,9 @@ type UnimplementedRosterServiceServer struct{}
 
 func (UnimplementedRosterServiceServer) ListMembers(*ListMembersRequest, grpc.ServerStreamingServer[ListMembersResponse]) error {
 	return status.Error(codes.Unimplemented, "method ListMembers not implemented")
+}
+func (UnimplementedRosterServiceServer) ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroups not implemented")
 }
 func (UnimplementedRosterServiceServer) mustEmbedUnimplementedRosterServiceServer() {}
 func (UnimplementedRosterServiceServer) testEmbeddedByValue()                       {}
@@ -118,13 +138,36 @@ func _RosterService_ListMembers_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RosterService_ListMembersServer = grpc.ServerStreamingServer[ListMembersResponse]
 
+func _RosterService_ListGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RosterServiceServer).ListGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RosterService_ListGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RosterServiceServer).ListGroups(ctx, req.(*ListGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RosterService_ServiceDesc is the grpc.ServiceDesc for RosterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var RosterService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "ltisidecar.v1.RosterService",
 	HandlerType: (*RosterServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListGroups",
+			Handler:    _RosterService_ListGroups_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "ListMembers",

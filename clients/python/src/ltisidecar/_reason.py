@@ -255,6 +255,41 @@ class Reason(str, Enum):
     INTERNAL = "INTERNAL"
     """A defect of the sidecar. Code INTERNAL."""
 
+    LINE_ITEM_AMBIGUOUS = "LINE_ITEM_AMBIGUOUS"
+    """Several line items fit what the tool wants, so it is not clear which one is meant. Code FAILED_PRECONDITION.
+    Metadata: registration, matches."""
+
+    LIST_TOO_LARGE = "LIST_TOO_LARGE"
+    """The platform's list has more pages or entries than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration,
+    limit."""
+
+    DELIVERY_UNKNOWN = "DELIVERY_UNKNOWN"
+    """The tool named a delivery that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration,
+    delivery_id."""
+
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    """The request id was used before, with another score. Code INVALID_ARGUMENT. Metadata: registration, request_id,
+    delivery_id."""
+
+    OUTBOX_FULL = "OUTBOX_FULL"
+    """The sidecar holds as many undelivered scores and events as its limit allows. Code RESOURCE_EXHAUSTED. Metadata:
+    limit."""
+
+    OUTBOX_HELD = "OUTBOX_HELD"
+    """The outbox was restored or copied, so it is not certain which of its scores were sent since; it waits for the
+    operator. Code FAILED_PRECONDITION."""
+
+    STORE_FULL = "STORE_FULL"
+    """The disk of the sidecar's own store is nearly full. Code RESOURCE_EXHAUSTED."""
+
+    STORE_CLOCK_SKEW = "STORE_CLOCK_SKEW"
+    """The clock of the shared store and the clock of this host differ by more than a minute. Code UNAVAILABLE.
+    Metadata: clock_skew."""
+
+    OVERLOADED = "OVERLOADED"
+    """More calls came at once than the sidecar can serve, so this one was turned away before any work. Code
+    RESOURCE_EXHAUSTED."""
+
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:
         if not isinstance(value, str):

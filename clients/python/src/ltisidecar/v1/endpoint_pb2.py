@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cltisidecar/v1/endpoint.proto\x12\rltisidecar.v1\"\x93\x01\n\rGradeEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x15\n\rline_item_uri\x18\x03 \x01(\t\x12\x16\n\x0eline_items_uri\x18\x04 \x01(\t\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x16\n\x0e\x63\x61n_post_score\x18\x06 \x01(\x08\"|\n\x12MembershipEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1f\n\x17\x63ontext_memberships_uri\x18\x03 \x01(\t\x12\x18\n\x10service_versions\x18\x04 \x03(\tBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cltisidecar/v1/endpoint.proto\x12\rltisidecar.v1\"\x93\x01\n\rGradeEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x15\n\rline_item_uri\x18\x03 \x01(\t\x12\x16\n\x0eline_items_uri\x18\x04 \x01(\t\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x16\n\x0e\x63\x61n_post_score\x18\x06 \x01(\x08\"|\n\x12MembershipEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1f\n\x17\x63ontext_memberships_uri\x18\x03 \x01(\t\x12\x18\n\x10service_versions\x18\x04 \x03(\t\"\xa2\x01\n\rGroupEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1a\n\x12\x63ontext_groups_uri\x18\x03 \x01(\t\x12\x1e\n\x16\x63ontext_group_sets_uri\x18\x04 \x01(\t\x12\x18\n\x10service_versions\x18\x05 \x03(\t\x12\x0e\n\x06scopes\x18\x06 \x03(\t\"\x88\x01\n\rEventEndpoint\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1c\n\x14\x63\x61liper_endpoint_uri\x18\x03 \x01(\t\x12\x1c\n\x14\x66\x65\x64\x65rated_session_id\x18\x04 \x01(\t\x12\x0e\n\x06scopes\x18\x05 \x03(\tBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,4 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRADEENDPOINT']._serialized_end=195
   _globals['_MEMBERSHIPENDPOINT']._serialized_start=197
   _globals['_MEMBERSHIPENDPOINT']._serialized_end=321
+  _globals['_GROUPENDPOINT']._serialized_start=324
+  _globals['_GROUPENDPOINT']._serialized_end=486
+  _globals['_EVENTENDPOINT']._serialized_start=489
+  _globals['_EVENTENDPOINT']._serialized_end=625
 # @@protoc_insertion_point(module_scope)

@@ -23,11 +23,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ltisidecar.v1 import endpoint_pb2 as ltisidecar_dot_v1_dot_endpoint__pb2
+from ltisidecar.v1 import line_item_pb2 as ltisidecar_dot_v1_dot_line__item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ltisidecar/v1/grade_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\"\xc0\x02\n\x05Score\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x18\n\x0bscore_given\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rscore_maximum\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12:\n\x11\x61\x63tivity_progress\x18\x04 \x01(\x0e\x32\x1f.ltisidecar.v1.ActivityProgress\x12\x38\n\x10grading_progress\x18\x05 \x01(\x0e\x32\x1e.ltisidecar.v1.GradingProgress\x12.\n\nscore_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\x12\x17\n\x0fscoring_user_id\x18\x08 \x01(\tB\x0e\n\x0c_score_givenB\x10\n\x0e_score_maximum\"g\n\x10PostScoreRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12#\n\x05score\x18\x02 \x01(\x0b\x32\x14.ltisidecar.v1.Score\"\x7f\n\rScoreDelivery\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.ltisidecar.v1.DeliveryState\x12-\n\tsent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nresult_uri\x18\x03 \x01(\t\"C\n\x11PostScoreResponse\x12.\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.ScoreDelivery*\xdc\x01\n\x10\x41\x63tivityProgress\x12!\n\x1d\x41\x43TIVITY_PROGRESS_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x43TIVITY_PROGRESS_INITIALIZED\x10\x01\x12\x1d\n\x19\x41\x43TIVITY_PROGRESS_STARTED\x10\x02\x12!\n\x1d\x41\x43TIVITY_PROGRESS_IN_PROGRESS\x10\x03\x12\x1f\n\x1b\x41\x43TIVITY_PROGRESS_SUBMITTED\x10\x04\x12\x1f\n\x1b\x41\x43TIVITY_PROGRESS_COMPLETED\x10\x05*\xd6\x01\n\x0fGradingProgress\x12 \n\x1cGRADING_PROGRESS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aGRADING_PROGRESS_NOT_READY\x10\x01\x12\x1b\n\x17GRADING_PROGRESS_FAILED\x10\x02\x12\x1c\n\x18GRADING_PROGRESS_PENDING\x10\x03\x12#\n\x1fGRADING_PROGRESS_PENDING_MANUAL\x10\x04\x12!\n\x1dGRADING_PROGRESS_FULLY_GRADED\x10\x05*\xa7\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x01\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x02\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPERSEDED\x10\x03\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNCONFIRMED\x10\x04\x32^\n\x0cGradeService\x12N\n\tPostScore\x12\x1f.ltisidecar.v1.PostScoreRequest\x1a .ltisidecar.v1.PostScoreResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ltisidecar/v1/grade_service.proto\x12\rltisidecar.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cltisidecar/v1/endpoint.proto\x1a\x1dltisidecar/v1/line_item.proto\"\x85\x04\n\x05Score\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x18\n\x0bscore_given\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rscore_maximum\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12:\n\x11\x61\x63tivity_progress\x18\x04 \x01(\x0e\x32\x1f.ltisidecar.v1.ActivityProgress\x12\x38\n\x10grading_progress\x18\x05 \x01(\x0e\x32\x1e.ltisidecar.v1.GradingProgress\x12.\n\nscore_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\x12\x17\n\x0fscoring_user_id\x18\x08 \x01(\t\x12\x39\n\x15submission_start_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fsubmission_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x11\x63\x61nvas_submission\x18\x0b \x01(\x0b\x32\x1f.ltisidecar.v1.CanvasSubmission\x12\x17\n\x0f\x65xtensions_json\x18\x0c \x01(\tB\x0e\n\x0c_score_givenB\x10\n\x0e_score_maximum\"\xc9\x02\n\x10\x43\x61nvasSubmission\x12\x1b\n\x0enew_submission\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x17\n\x0fsubmission_type\x18\x02 \x01(\t\x12\x17\n\x0fsubmission_data\x18\x03 \x01(\t\x12\x33\n\x0fsubmission_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05\x66iles\x18\x05 \x03(\x0b\x32\x19.ltisidecar.v1.CanvasFile\x12&\n\x19prioritize_non_tool_grade\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\x1b\n\x0epreserve_score\x18\x07 \x01(\x08H\x02\x88\x01\x01\x42\x11\n\x0f_new_submissionB\x1c\n\x1a_prioritize_non_tool_gradeB\x11\n\x0f_preserve_score\"<\n\nCanvasFile\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\"\xa8\x01\n\x10PostScoreRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12#\n\x05score\x18\x02 \x01(\x0b\x32\x14.ltisidecar.v1.Score\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12+\n\x08max_wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x99\x04\n\rScoreDelivery\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.ltisidecar.v1.DeliveryState\x12-\n\tsent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nresult_uri\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x04 \x01(\t\x12\x14\n\x0cregistration\x18\x05 \x01(\t\x12\x15\n\rdeployment_id\x18\x06 \x01(\t\x12\x15\n\rline_item_uri\x18\x07 \x01(\t\x12\x0f\n\x07user_id\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12.\n\nscore_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\r \x01(\x05\x12\x35\n\x11next_attempt_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0f \x01(\t\x12\x17\n\x0fplatform_status\x18\x10 \x01(\x05\x12\x16\n\x0eplatform_error\x18\x11 \x01(\t\"C\n\x11PostScoreResponse\x12.\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.ScoreDelivery\"\xc2\x01\n\x1aListScoreDeliveriesRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x15\n\rline_item_uri\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12,\n\x06states\x18\x05 \x03(\x0e\x32\x1c.ltisidecar.v1.DeliveryState\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x07 \x01(\t\"q\n\x1bListScoreDeliveriesResponse\x12\x30\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1c.ltisidecar.v1.ScoreDelivery\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\"C\n\x1bWatchScoreDeliveriesRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"^\n\x1cWatchScoreDeliveriesResponse\x12.\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.ScoreDelivery\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"F\n\x19RetryScoreDeliveryRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\"L\n\x1aRetryScoreDeliveryResponse\x12.\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.ScoreDelivery\"\x9a\x01\n\x14ListLineItemsRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x18\n\x10resource_link_id\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x0b\n\x03tag\x18\x04 \x01(\t\x12\x16\n\x0epage_size_hint\x18\x05 \x01(\x05\"?\n\x15ListLineItemsResponse\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.ltisidecar.v1.LineItem\"[\n\x12GetLineItemRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x15\n\rline_item_uri\x18\x02 \x01(\t\"<\n\x13GetLineItemResponse\x12%\n\x04item\x18\x01 \x01(\x0b\x32\x17.ltisidecar.v1.LineItem\"p\n\x15\x45nsureLineItemRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\'\n\x06wanted\x18\x02 \x01(\x0b\x32\x17.ltisidecar.v1.LineItem\"j\n\x16\x45nsureLineItemResponse\x12%\n\x04item\x18\x01 \x01(\x0b\x32\x17.ltisidecar.v1.LineItem\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x18\n\x10\x64iffering_fields\x18\x03 \x03(\t\"\x9f\x01\n\x15UpdateLineItemRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12%\n\x04item\x18\x02 \x01(\x0b\x32\x17.ltisidecar.v1.LineItem\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"?\n\x16UpdateLineItemResponse\x12%\n\x04item\x18\x01 \x01(\x0b\x32\x17.ltisidecar.v1.LineItem\"^\n\x15\x44\x65leteLineItemRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x15\n\rline_item_uri\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteLineItemResponse\"\x84\x01\n\x12ListResultsRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GradeEndpoint\x12\x15\n\rline_item_uri\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x16\n\x0epage_size_hint\x18\x04 \x01(\x05\"t\n\x13ListResultsResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1a.ltisidecar.v1.ResultBatchH\x00\x12(\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.ltisidecar.v1.ResultsEndH\x00\x42\x06\n\x04part\"5\n\x0bResultBatch\x12&\n\x07results\x18\x01 \x03(\x0b\x32\x15.ltisidecar.v1.Result\"\"\n\nResultsEnd\x12\x14\n\x0cresult_count\x18\x01 \x01(\x03*\xdc\x01\n\x10\x41\x63tivityProgress\x12!\n\x1d\x41\x43TIVITY_PROGRESS_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x43TIVITY_PROGRESS_INITIALIZED\x10\x01\x12\x1d\n\x19\x41\x43TIVITY_PROGRESS_STARTED\x10\x02\x12!\n\x1d\x41\x43TIVITY_PROGRESS_IN_PROGRESS\x10\x03\x12\x1f\n\x1b\x41\x43TIVITY_PROGRESS_SUBMITTED\x10\x04\x12\x1f\n\x1b\x41\x43TIVITY_PROGRESS_COMPLETED\x10\x05*\xd6\x01\n\x0fGradingProgress\x12 \n\x1cGRADING_PROGRESS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aGRADING_PROGRESS_NOT_READY\x10\x01\x12\x1b\n\x17GRADING_PROGRESS_FAILED\x10\x02\x12\x1c\n\x18GRADING_PROGRESS_PENDING\x10\x03\x12#\n\x1fGRADING_PROGRESS_PENDING_MANUAL\x10\x04\x12!\n\x1dGRADING_PROGRESS_FULLY_GRADED\x10\x05*\xe2\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x01\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x02\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPERSEDED\x10\x03\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNCONFIRMED\x10\x04\x12\x1d\n\x19\x44\x45LIVERY_STATE_DELIVERING\x10\x05\x12\x1a\n\x16\x44\x45LIVERY_STATE_REFUSED\x10\x06\x32\xd1\x07\n\x0cGradeService\x12N\n\tPostScore\x12\x1f.ltisidecar.v1.PostScoreRequest\x1a .ltisidecar.v1.PostScoreResponse\x12l\n\x13ListScoreDeliveries\x12).ltisidecar.v1.ListScoreDeliveriesRequest\x1a*.ltisidecar.v1.ListScoreDeliveriesResponse\x12q\n\x14WatchScoreDeliveries\x12*.ltisidecar.v1.WatchScoreDeliveriesRequest\x1a+.ltisidecar.v1.WatchScoreDeliveriesResponse0\x01\x12i\n\x12RetryScoreDelivery\x12(.ltisidecar.v1.RetryScoreDeliveryRequest\x1a).ltisidecar.v1.RetryScoreDeliveryResponse\x12Z\n\rListLineItems\x12#.ltisidecar.v1.ListLineItemsRequest\x1a$.ltisidecar.v1.ListLineItemsResponse\x12T\n\x0bGetLineItem\x12!.ltisidecar.v1.GetLineItemRequest\x1a\".ltisidecar.v1.GetLineItemResponse\x12]\n\x0e\x45nsureLineItem\x12$.ltisidecar.v1.EnsureLineItemRequest\x1a%.ltisidecar.v1.EnsureLineItemResponse\x12]\n\x0eUpdateLineItem\x12$.ltisidecar.v1.UpdateLineItemRequest\x1a%.ltisidecar.v1.UpdateLineItemResponse\x12]\n\x0e\x44\x65leteLineItem\x12$.ltisidecar.v1.DeleteLineItemRequest\x1a%.ltisidecar.v1.DeleteLineItemResponse\x12V\n\x0bListResults\x12!.ltisidecar.v1.ListResultsRequest\x1a\".ltisidecar.v1.ListResultsResponse0\x01\x42\x43ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +38,64 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ltisidecar.v1.grade_service
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1'
-  _globals['_ACTIVITYPROGRESS']._serialized_start=742
-  _globals['_ACTIVITYPROGRESS']._serialized_end=962
-  _globals['_GRADINGPROGRESS']._serialized_start=965
-  _globals['_GRADINGPROGRESS']._serialized_end=1179
-  _globals['_DELIVERYSTATE']._serialized_start=1182
-  _globals['_DELIVERYSTATE']._serialized_end=1349
-  _globals['_SCORE']._serialized_start=116
-  _globals['_SCORE']._serialized_end=436
-  _globals['_POSTSCOREREQUEST']._serialized_start=438
-  _globals['_POSTSCOREREQUEST']._serialized_end=541
-  _globals['_SCOREDELIVERY']._serialized_start=543
-  _globals['_SCOREDELIVERY']._serialized_end=670
-  _globals['_POSTSCORERESPONSE']._serialized_start=672
-  _globals['_POSTSCORERESPONSE']._serialized_end=739
-  _globals['_GRADESERVICE']._serialized_start=1351
-  _globals['_GRADESERVICE']._serialized_end=1445
+  _globals['_ACTIVITYPROGRESS']._serialized_start=3826
+  _globals['_ACTIVITYPROGRESS']._serialized_end=4046
+  _globals['_GRADINGPROGRESS']._serialized_start=4049
+  _globals['_GRADINGPROGRESS']._serialized_end=4263
+  _globals['_DELIVERYSTATE']._serialized_start=4266
+  _globals['_DELIVERYSTATE']._serialized_end=4492
+  _globals['_SCORE']._serialized_start=213
+  _globals['_SCORE']._serialized_end=730
+  _globals['_CANVASSUBMISSION']._serialized_start=733
+  _globals['_CANVASSUBMISSION']._serialized_end=1062
+  _globals['_CANVASFILE']._serialized_start=1064
+  _globals['_CANVASFILE']._serialized_end=1124
+  _globals['_POSTSCOREREQUEST']._serialized_start=1127
+  _globals['_POSTSCOREREQUEST']._serialized_end=1295
+  _globals['_SCOREDELIVERY']._serialized_start=1298
+  _globals['_SCOREDELIVERY']._serialized_end=1835
+  _globals['_POSTSCORERESPONSE']._serialized_start=1837
+  _globals['_POSTSCORERESPONSE']._serialized_end=1904
+  _globals['_LISTSCOREDELIVERIESREQUEST']._serialized_start=1907
+  _globals['_LISTSCOREDELIVERIESREQUEST']._serialized_end=2101
+  _globals['_LISTSCOREDELIVERIESRESPONSE']._serialized_start=2103
+  _globals['_LISTSCOREDELIVERIESRESPONSE']._serialized_end=2216
+  _globals['_WATCHSCOREDELIVERIESREQUEST']._serialized_start=2218
+  _globals['_WATCHSCOREDELIVERIESREQUEST']._serialized_end=2285
+  _globals['_WATCHSCOREDELIVERIESRESPONSE']._serialized_start=2287
+  _globals['_WATCHSCOREDELIVERIESRESPONSE']._serialized_end=2381
+  _globals['_RETRYSCOREDELIVERYREQUEST']._serialized_start=2383
+  _globals['_RETRYSCOREDELIVERYREQUEST']._serialized_end=2453
+  _globals['_RETRYSCOREDELIVERYRESPONSE']._serialized_start=2455
+  _globals['_RETRYSCOREDELIVERYRESPONSE']._serialized_end=2531
+  _globals['_LISTLINEITEMSREQUEST']._serialized_start=2534
+  _globals['_LISTLINEITEMSREQUEST']._serialized_end=2688
+  _globals['_LISTLINEITEMSRESPONSE']._serialized_start=2690
+  _globals['_LISTLINEITEMSRESPONSE']._serialized_end=2753
+  _globals['_GETLINEITEMREQUEST']._serialized_start=2755
+  _globals['_GETLINEITEMREQUEST']._serialized_end=2846
+  _globals['_GETLINEITEMRESPONSE']._serialized_start=2848
+  _globals['_GETLINEITEMRESPONSE']._serialized_end=2908
+  _globals['_ENSURELINEITEMREQUEST']._serialized_start=2910
+  _globals['_ENSURELINEITEMREQUEST']._serialized_end=3022
+  _globals['_ENSURELINEITEMRESPONSE']._serialized_start=3024
+  _globals['_ENSURELINEITEMRESPONSE']._serialized_end=3130
+  _globals['_UPDATELINEITEMREQUEST']._serialized_start=3133
+  _globals['_UPDATELINEITEMREQUEST']._serialized_end=3292
+  _globals['_UPDATELINEITEMRESPONSE']._serialized_start=3294
+  _globals['_UPDATELINEITEMRESPONSE']._serialized_end=3357
+  _globals['_DELETELINEITEMREQUEST']._serialized_start=3359
+  _globals['_DELETELINEITEMREQUEST']._serialized_end=3453
+  _globals['_DELETELINEITEMRESPONSE']._serialized_start=3455
+  _globals['_DELETELINEITEMRESPONSE']._serialized_end=3479
+  _globals['_LISTRESULTSREQUEST']._serialized_start=3482
+  _globals['_LISTRESULTSREQUEST']._serialized_end=3614
+  _globals['_LISTRESULTSRESPONSE']._serialized_start=3616
+  _globals['_LISTRESULTSRESPONSE']._serialized_end=3732
+  _globals['_RESULTBATCH']._serialized_start=3734
+  _globals['_RESULTBATCH']._serialized_end=3787
+  _globals['_RESULTSEND']._serialized_start=3789
+  _globals['_RESULTSEND']._serialized_end=3823
+  _globals['_GRADESERVICE']._serialized_start=4495
+  _globals['_GRADESERVICE']._serialized_end=5472
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class GradeServiceStub(object):
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0).
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
     """
 
     def __init__(self, channel):
@@ -41,16 +42,135 @@ class GradeServiceStub(object):
                 request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreRequest.SerializeToString,
                 response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreResponse.FromString,
                 _registered_method=True)
+        self.ListScoreDeliveries = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/ListScoreDeliveries',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.WatchScoreDeliveries = channel.unary_stream(
+                '/ltisidecar.v1.GradeService/WatchScoreDeliveries',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.RetryScoreDelivery = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/RetryScoreDelivery',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryResponse.FromString,
+                _registered_method=True)
+        self.ListLineItems = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/ListLineItems',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsResponse.FromString,
+                _registered_method=True)
+        self.GetLineItem = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/GetLineItem',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemResponse.FromString,
+                _registered_method=True)
+        self.EnsureLineItem = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/EnsureLineItem',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemResponse.FromString,
+                _registered_method=True)
+        self.UpdateLineItem = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/UpdateLineItem',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemResponse.FromString,
+                _registered_method=True)
+        self.DeleteLineItem = channel.unary_unary(
+                '/ltisidecar.v1.GradeService/DeleteLineItem',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemResponse.FromString,
+                _registered_method=True)
+        self.ListResults = channel.unary_stream(
+                '/ltisidecar.v1.GradeService/ListResults',
+                request_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsResponse.FromString,
+                _registered_method=True)
 
 
 class GradeServiceServicer(object):
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0).
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
     """
 
     def PostScore(self, request, context):
-        """PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-        the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-        harmless.
+        """PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+        is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+        error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListScoreDeliveries(self, request, context):
+        """ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+        to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchScoreDeliveries(self, request, context):
+        """WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+        with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+        may come as one. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryScoreDelivery(self, request, context):
+        """RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+        A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLineItems(self, request, context):
+        """ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+        Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineItem(self, request, context):
+        """GetLineItem reads one line item. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnsureLineItem(self, request, context):
+        """EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+        resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+        that is there. Calls for the same item at once make one. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateLineItem(self, request, context):
+        """UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+        to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteLineItem(self, request, context):
+        """DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListResults(self, request, context):
+        """ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+        last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+        status. Safe to retry from the start.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,6 +184,51 @@ def add_GradeServiceServicer_to_server(servicer, server):
                     request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreRequest.FromString,
                     response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreResponse.SerializeToString,
             ),
+            'ListScoreDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListScoreDeliveries,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesResponse.SerializeToString,
+            ),
+            'WatchScoreDeliveries': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchScoreDeliveries,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesResponse.SerializeToString,
+            ),
+            'RetryScoreDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryScoreDelivery,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryResponse.SerializeToString,
+            ),
+            'ListLineItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLineItems,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsResponse.SerializeToString,
+            ),
+            'GetLineItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineItem,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemResponse.SerializeToString,
+            ),
+            'EnsureLineItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsureLineItem,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemResponse.SerializeToString,
+            ),
+            'UpdateLineItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateLineItem,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemResponse.SerializeToString,
+            ),
+            'DeleteLineItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteLineItem,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemResponse.SerializeToString,
+            ),
+            'ListResults': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListResults,
+                    request_deserializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'ltisidecar.v1.GradeService', rpc_method_handlers)
@@ -73,7 +238,8 @@ def add_GradeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GradeService(object):
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0).
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
     """
 
     @staticmethod
@@ -93,6 +259,249 @@ class GradeService(object):
             '/ltisidecar.v1.GradeService/PostScore',
             ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreRequest.SerializeToString,
             ltisidecar_dot_v1_dot_grade__service__pb2.PostScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListScoreDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/ListScoreDeliveries',
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListScoreDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchScoreDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/WatchScoreDeliveries',
+            ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.WatchScoreDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryScoreDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/RetryScoreDelivery',
+            ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.RetryScoreDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLineItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/ListLineItems',
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListLineItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/GetLineItem',
+            ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.GetLineItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsureLineItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/EnsureLineItem',
+            ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.EnsureLineItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateLineItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/UpdateLineItem',
+            ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.UpdateLineItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteLineItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/DeleteLineItem',
+            ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.DeleteLineItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ltisidecar.v1.GradeService/ListResults',
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_grade__service__pb2.ListResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -19,32 +19,180 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class GradeServiceStub:
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0)."""
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     PostScore: grpc.UnaryUnaryMultiCallable[
         ltisidecar.v1.grade_service_pb2.PostScoreRequest,
         ltisidecar.v1.grade_service_pb2.PostScoreResponse,
     ]
-    """PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-    the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-    harmless.
+    """PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+    is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+    error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
+    """
+
+    ListScoreDeliveries: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesRequest,
+        ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesResponse,
+    ]
+    """ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+    to retry.
+    """
+
+    WatchScoreDeliveries: grpc.UnaryStreamMultiCallable[
+        ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesRequest,
+        ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesResponse,
+    ]
+    """WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+    with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+    may come as one. Safe to retry.
+    """
+
+    RetryScoreDelivery: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryRequest,
+        ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryResponse,
+    ]
+    """RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+    A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+    """
+
+    ListLineItems: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListLineItemsRequest,
+        ltisidecar.v1.grade_service_pb2.ListLineItemsResponse,
+    ]
+    """ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+    Safe to retry.
+    """
+
+    GetLineItem: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.GetLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.GetLineItemResponse,
+    ]
+    """GetLineItem reads one line item. Safe to retry."""
+
+    EnsureLineItem: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.EnsureLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.EnsureLineItemResponse,
+    ]
+    """EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+    resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+    that is there. Calls for the same item at once make one. Safe to retry.
+    """
+
+    UpdateLineItem: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.UpdateLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.UpdateLineItemResponse,
+    ]
+    """UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+    to retry.
+    """
+
+    DeleteLineItem: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.DeleteLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.DeleteLineItemResponse,
+    ]
+    """DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry."""
+
+    ListResults: grpc.UnaryStreamMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListResultsRequest,
+        ltisidecar.v1.grade_service_pb2.ListResultsResponse,
+    ]
+    """ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+    last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+    status. Safe to retry from the start.
     """
 
 class GradeServiceAsyncStub:
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0)."""
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
+    """
 
     PostScore: grpc.aio.UnaryUnaryMultiCallable[
         ltisidecar.v1.grade_service_pb2.PostScoreRequest,
         ltisidecar.v1.grade_service_pb2.PostScoreResponse,
     ]
-    """PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-    the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-    harmless.
+    """PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+    is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+    error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
+    """
+
+    ListScoreDeliveries: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesRequest,
+        ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesResponse,
+    ]
+    """ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+    to retry.
+    """
+
+    WatchScoreDeliveries: grpc.aio.UnaryStreamMultiCallable[
+        ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesRequest,
+        ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesResponse,
+    ]
+    """WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+    with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+    may come as one. Safe to retry.
+    """
+
+    RetryScoreDelivery: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryRequest,
+        ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryResponse,
+    ]
+    """RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+    A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+    """
+
+    ListLineItems: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListLineItemsRequest,
+        ltisidecar.v1.grade_service_pb2.ListLineItemsResponse,
+    ]
+    """ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+    Safe to retry.
+    """
+
+    GetLineItem: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.GetLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.GetLineItemResponse,
+    ]
+    """GetLineItem reads one line item. Safe to retry."""
+
+    EnsureLineItem: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.EnsureLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.EnsureLineItemResponse,
+    ]
+    """EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+    resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+    that is there. Calls for the same item at once make one. Safe to retry.
+    """
+
+    UpdateLineItem: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.UpdateLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.UpdateLineItemResponse,
+    ]
+    """UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+    to retry.
+    """
+
+    DeleteLineItem: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.grade_service_pb2.DeleteLineItemRequest,
+        ltisidecar.v1.grade_service_pb2.DeleteLineItemResponse,
+    ]
+    """DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry."""
+
+    ListResults: grpc.aio.UnaryStreamMultiCallable[
+        ltisidecar.v1.grade_service_pb2.ListResultsRequest,
+        ltisidecar.v1.grade_service_pb2.ListResultsResponse,
+    ]
+    """ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+    last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+    status. Safe to retry from the start.
     """
 
 class GradeServiceServicer(metaclass=abc.ABCMeta):
-    """GradeService reports grades to a platform (Assignment and Grade Services 2.0)."""
+    """GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+    2.0).
+    """
 
     @abc.abstractmethod
     def PostScore(
@@ -52,9 +200,98 @@ class GradeServiceServicer(metaclass=abc.ABCMeta):
         request: ltisidecar.v1.grade_service_pb2.PostScoreRequest,
         context: _ServicerContext,
     ) -> typing.Union[ltisidecar.v1.grade_service_pb2.PostScoreResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.PostScoreResponse]]:
-        """PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-        the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-        harmless.
+        """PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+        is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+        error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
+        """
+
+    @abc.abstractmethod
+    def ListScoreDeliveries(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.ListScoreDeliveriesResponse]]:
+        """ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+        to retry.
+        """
+
+    @abc.abstractmethod
+    def WatchScoreDeliveries(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesResponse], collections.abc.AsyncIterator[ltisidecar.v1.grade_service_pb2.WatchScoreDeliveriesResponse]]:
+        """WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+        with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+        may come as one. Safe to retry.
+        """
+
+    @abc.abstractmethod
+    def RetryScoreDelivery(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.RetryScoreDeliveryResponse]]:
+        """RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+        A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+        """
+
+    @abc.abstractmethod
+    def ListLineItems(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.ListLineItemsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.ListLineItemsResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.ListLineItemsResponse]]:
+        """ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+        Safe to retry.
+        """
+
+    @abc.abstractmethod
+    def GetLineItem(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.GetLineItemRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.GetLineItemResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.GetLineItemResponse]]:
+        """GetLineItem reads one line item. Safe to retry."""
+
+    @abc.abstractmethod
+    def EnsureLineItem(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.EnsureLineItemRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.EnsureLineItemResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.EnsureLineItemResponse]]:
+        """EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+        resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+        that is there. Calls for the same item at once make one. Safe to retry.
+        """
+
+    @abc.abstractmethod
+    def UpdateLineItem(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.UpdateLineItemRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.UpdateLineItemResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.UpdateLineItemResponse]]:
+        """UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+        to retry.
+        """
+
+    @abc.abstractmethod
+    def DeleteLineItem(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.DeleteLineItemRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.grade_service_pb2.DeleteLineItemResponse, collections.abc.Awaitable[ltisidecar.v1.grade_service_pb2.DeleteLineItemResponse]]:
+        """DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry."""
+
+    @abc.abstractmethod
+    def ListResults(
+        self,
+        request: ltisidecar.v1.grade_service_pb2.ListResultsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[ltisidecar.v1.grade_service_pb2.ListResultsResponse], collections.abc.AsyncIterator[ltisidecar.v1.grade_service_pb2.ListResultsResponse]]:
+        """ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+        last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+        status. Safe to retry from the start.
         """
 
 def add_GradeServiceServicer_to_server(servicer: GradeServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/launch_message.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x02\n\x13\x44\x65\x65pLinkingSettings\x12\x12\n\nreturn_uri\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65pt_types\x18\x02 \x03(\t\x12,\n$accept_presentation_document_targets\x18\x03 \x03(\t\x12\x1a\n\x12\x61\x63\x63\x65pt_media_types\x18\x04 \x01(\t\x12\x1c\n\x0f\x61\x63\x63\x65pt_multiple\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1d\n\x10\x61\x63\x63\x65pt_line_item\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\x13\n\x0b\x61uto_create\x18\x07 \x01(\x08\x12\r\n\x05title\x18\x08 \x01(\t\x12\x0c\n\x04text\x18\t \x01(\tB\x12\n\x10_accept_multipleB\x13\n\x11_accept_line_item\"\x91\x01\n\x07\x46orUser\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x18\n\x10person_sourcedid\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\ngiven_name\x18\x05 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x06 \x01(\t\x12\r\n\x05\x65mail\x18\x07 \x01(\t\x12\r\n\x05roles\x18\x08 \x03(\t\"\xd0\x01\n\nProctoring\x12\x18\n\x10proctoring_token\x18\x01 \x01(\t\x12\x16\n\x0e\x61ttempt_number\x18\x02 \x01(\x03\x12\x1c\n\x14start_assessment_uri\x18\x03 \x01(\t\x12\x15\n\rsettings_data\x18\x04 \x01(\t\x12\x31\n\x07\x63ontrol\x18\x05 \x01(\x0b\x32 .ltisidecar.v1.AssessmentControl\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x11\n\terror_log\x18\x07 \x01(\t\"f\n\x11\x41ssessmentControl\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ontrol_uri\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x04 \x03(\t\"%\n\x08\x41\x63tivity\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x18\n\nSubmission\x12\n\n\x02id\x18\x01 \x01(\t\"q\n\x0c\x41ssetService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12$\n\x06\x61ssets\x18\x04 \x03(\x0b\x32\x14.ltisidecar.v1.Asset\"\xaf\x01\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x17\n\x0fsha256_checksum\x18\x03 \x01(\t\x12.\n\nasset_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x11\n\tfile_name\x18\x08 \x01(\t\"e\n\x12\x41ssetReportService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x12\n\nreport_uri\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\\\n\x0b\x45ulaService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x10\n\x08\x65ula_uri\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\x99\x01\n\rNoticeService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1b\n\x13notice_handlers_uri\x18\x03 \x01(\t\x12\x18\n\x10service_versions\x18\x04 \x03(\t\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x14\n\x0cnotice_types\x18\x06 \x03(\t\"\x97\x01\n\tMigration\x12\x10\n\x08verified\x18\x01 \x01(\x08\x12\x14\n\x0c\x63onsumer_key\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x12\n\ncontext_id\x18\x04 \x01(\t\x12#\n\x1btool_consumer_instance_guid\x18\x05 \x01(\t\x12\x18\n\x10resource_link_id\x18\x06 \x01(\tBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/launch_message.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x02\n\x13\x44\x65\x65pLinkingSettings\x12\x12\n\nreturn_uri\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65pt_types\x18\x02 \x03(\t\x12,\n$accept_presentation_document_targets\x18\x03 \x03(\t\x12\x1a\n\x12\x61\x63\x63\x65pt_media_types\x18\x04 \x01(\t\x12\x1c\n\x0f\x61\x63\x63\x65pt_multiple\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1d\n\x10\x61\x63\x63\x65pt_line_item\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\x13\n\x0b\x61uto_create\x18\x07 \x01(\x08\x12\r\n\x05title\x18\x08 \x01(\t\x12\x0c\n\x04text\x18\t \x01(\t\x12\x1a\n\x12\x64\x65\x65p_linking_token\x18\n \x01(\tB\x12\n\x10_accept_multipleB\x13\n\x11_accept_line_item\"\x91\x01\n\x07\x46orUser\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x18\n\x10person_sourcedid\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\ngiven_name\x18\x05 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x06 \x01(\t\x12\r\n\x05\x65mail\x18\x07 \x01(\t\x12\r\n\x05roles\x18\x08 \x03(\t\"\xd0\x01\n\nProctoring\x12\x18\n\x10proctoring_token\x18\x01 \x01(\t\x12\x16\n\x0e\x61ttempt_number\x18\x02 \x01(\x03\x12\x1c\n\x14start_assessment_uri\x18\x03 \x01(\t\x12\x15\n\rsettings_data\x18\x04 \x01(\t\x12\x31\n\x07\x63ontrol\x18\x05 \x01(\x0b\x32 .ltisidecar.v1.AssessmentControl\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x11\n\terror_log\x18\x07 \x01(\t\"f\n\x11\x41ssessmentControl\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ontrol_uri\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x04 \x03(\t\"%\n\x08\x41\x63tivity\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x18\n\nSubmission\x12\n\n\x02id\x18\x01 \x01(\t\"q\n\x0c\x41ssetService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12$\n\x06\x61ssets\x18\x04 \x03(\x0b\x32\x14.ltisidecar.v1.Asset\"\xaf\x01\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x17\n\x0fsha256_checksum\x18\x03 \x01(\t\x12.\n\nasset_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x11\n\tfile_name\x18\x08 \x01(\t\"e\n\x12\x41ssetReportService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x12\n\nreport_uri\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\\\n\x0b\x45ulaService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x10\n\x08\x65ula_uri\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\x99\x01\n\rNoticeService\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x1b\n\x13notice_handlers_uri\x18\x03 \x01(\t\x12\x18\n\x10service_versions\x18\x04 \x03(\t\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x14\n\x0cnotice_types\x18\x06 \x03(\t\"\x97\x01\n\tMigration\x12\x10\n\x08verified\x18\x01 \x01(\x08\x12\x14\n\x0c\x63onsumer_key\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x12\n\ncontext_id\x18\x04 \x01(\t\x12#\n\x1btool_consumer_instance_guid\x18\x05 \x01(\t\x12\x18\n\x10resource_link_id\x18\x06 \x01(\tBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,27 +35,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1'
   _globals['_DEEPLINKINGSETTINGS']._serialized_start=87
-  _globals['_DEEPLINKINGSETTINGS']._serialized_end=376
-  _globals['_FORUSER']._serialized_start=379
-  _globals['_FORUSER']._serialized_end=524
-  _globals['_PROCTORING']._serialized_start=527
-  _globals['_PROCTORING']._serialized_end=735
-  _globals['_ASSESSMENTCONTROL']._serialized_start=737
-  _globals['_ASSESSMENTCONTROL']._serialized_end=839
-  _globals['_ACTIVITY']._serialized_start=841
-  _globals['_ACTIVITY']._serialized_end=878
-  _globals['_SUBMISSION']._serialized_start=880
-  _globals['_SUBMISSION']._serialized_end=904
-  _globals['_ASSETSERVICE']._serialized_start=906
-  _globals['_ASSETSERVICE']._serialized_end=1019
-  _globals['_ASSET']._serialized_start=1022
-  _globals['_ASSET']._serialized_end=1197
-  _globals['_ASSETREPORTSERVICE']._serialized_start=1199
-  _globals['_ASSETREPORTSERVICE']._serialized_end=1300
-  _globals['_EULASERVICE']._serialized_start=1302
-  _globals['_EULASERVICE']._serialized_end=1394
-  _globals['_NOTICESERVICE']._serialized_start=1397
-  _globals['_NOTICESERVICE']._serialized_end=1550
-  _globals['_MIGRATION']._serialized_start=1553
-  _globals['_MIGRATION']._serialized_end=1704
+  _globals['_DEEPLINKINGSETTINGS']._serialized_end=404
+  _globals['_FORUSER']._serialized_start=407
+  _globals['_FORUSER']._serialized_end=552
+  _globals['_PROCTORING']._serialized_start=555
+  _globals['_PROCTORING']._serialized_end=763
+  _globals['_ASSESSMENTCONTROL']._serialized_start=765
+  _globals['_ASSESSMENTCONTROL']._serialized_end=867
+  _globals['_ACTIVITY']._serialized_start=869
+  _globals['_ACTIVITY']._serialized_end=906
+  _globals['_SUBMISSION']._serialized_start=908
+  _globals['_SUBMISSION']._serialized_end=932
+  _globals['_ASSETSERVICE']._serialized_start=934
+  _globals['_ASSETSERVICE']._serialized_end=1047
+  _globals['_ASSET']._serialized_start=1050
+  _globals['_ASSET']._serialized_end=1225
+  _globals['_ASSETREPORTSERVICE']._serialized_start=1227
+  _globals['_ASSETREPORTSERVICE']._serialized_end=1328
+  _globals['_EULASERVICE']._serialized_start=1330
+  _globals['_EULASERVICE']._serialized_end=1422
+  _globals['_NOTICESERVICE']._serialized_start=1425
+  _globals['_NOTICESERVICE']._serialized_end=1578
+  _globals['_MIGRATION']._serialized_start=1581
+  _globals['_MIGRATION']._serialized_end=1732
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DeepLinkingSettings(_message.Message):
-    __slots__ = ("return_uri", "accept_types", "accept_presentation_document_targets", "accept_media_types", "accept_multiple", "accept_line_item", "auto_create", "title", "text")
+    __slots__ = ("return_uri", "accept_types", "accept_presentation_document_targets", "accept_media_types", "accept_multiple", "accept_line_item", "auto_create", "title", "text", "deep_linking_token")
     RETURN_URI_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_TYPES_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_PRESENTATION_DOCUMENT_TARGETS_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class DeepLinkingSettings(_message.Message):
     AUTO_CREATE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    DEEP_LINKING_TOKEN_FIELD_NUMBER: _ClassVar[int]
     return_uri: str
     accept_types: _containers.RepeatedScalarFieldContainer[str]
     accept_presentation_document_targets: _containers.RepeatedScalarFieldContainer[str]
@@ -28,7 +29,8 @@ class DeepLinkingSettings(_message.Message):
     auto_create: bool
     title: str
     text: str
-    def __init__(self, return_uri: _Optional[str] = ..., accept_types: _Optional[_Iterable[str]] = ..., accept_presentation_document_targets: _Optional[_Iterable[str]] = ..., accept_media_types: _Optional[str] = ..., accept_multiple: bool = ..., accept_line_item: bool = ..., auto_create: bool = ..., title: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    deep_linking_token: str
+    def __init__(self, return_uri: _Optional[str] = ..., accept_types: _Optional[_Iterable[str]] = ..., accept_presentation_document_targets: _Optional[_Iterable[str]] = ..., accept_media_types: _Optional[str] = ..., accept_multiple: bool = ..., accept_line_item: bool = ..., auto_create: bool = ..., title: _Optional[str] = ..., text: _Optional[str] = ..., deep_linking_token: _Optional[str] = ...) -> None: ...
 
 class ForUser(_message.Message):
     __slots__ = ("key", "id", "person_sourcedid", "name", "given_name", "family_name", "email", "roles")

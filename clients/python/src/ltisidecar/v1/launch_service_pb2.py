@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ltisidecar.v1 import browser_pb2 as ltisidecar_dot_v1_dot_browser__pb2
+from ltisidecar.v1 import content_item_pb2 as ltisidecar_dot_v1_dot_content__item__pb2
 from ltisidecar.v1 import launch_pb2 as ltisidecar_dot_v1_dot_launch__pb2
 from ltisidecar.v1 import notice_pb2 as ltisidecar_dot_v1_dot_notice__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a\x1altisidecar/v1/launch.proto\x1a\x1altisidecar/v1/notice.proto\"s\n\x17\x42uildAuthRequestRequest\x12.\n\x07\x62rowser\x18\x01 \x01(\x0b\x32\x1d.ltisidecar.v1.BrowserRequest\x12\x12\n\nlaunch_uri\x18\x02 \x01(\t\x12\x14\n\x0cregistration\x18\x03 \x01(\t\"\xb7\x01\n\x18\x42uildAuthRequestResponse\x12*\n\x05reply\x18\x01 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReply\x12\x19\n\x11\x61uthorization_uri\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cregistration\x18\x05 \x01(\t\"\x95\x01\n\x15ValidateLaunchRequest\x12.\n\x07\x62rowser\x18\x01 \x01(\x0b\x32\x1d.ltisidecar.v1.BrowserRequest\x12\x12\n\nlaunch_uri\x18\x02 \x01(\t\x12\x38\n\x14\x61\x63\x63\x65pt_message_types\x18\x03 \x03(\x0e\x32\x1a.ltisidecar.v1.MessageType\"\xa9\x01\n\x16ValidateLaunchResponse\x12\'\n\x06launch\x18\x01 \x01(\x0b\x32\x15.ltisidecar.v1.LaunchH\x00\x12\x33\n\x0c\x62rowser_step\x18\x02 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReplyH\x00\x12&\n\x07headers\x18\x03 \x03(\x0b\x32\x15.ltisidecar.v1.HeaderB\t\n\x07outcome\"/\n\x17\x43heckLaunchTokenRequest\x12\x14\n\x0claunch_token\x18\x01 \x01(\t\"r\n\x18\x43heckLaunchTokenResponse\x12%\n\x06launch\x18\x01 \x01(\x0b\x32\x15.ltisidecar.v1.Launch\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\x1b\x42uildStartAssessmentRequest\x12\x18\n\x10proctoring_token\x18\x01 \x01(\t\x12\x1d\n\x15\x65nd_assessment_return\x18\x02 \x01(\x08\x12\x32\n\rverified_user\x18\x03 \x01(\x0b\x32\x1b.ltisidecar.v1.VerifiedUser\x12\x11\n\tcsp_nonce\x18\x04 \x01(\t\"p\n\x0cVerifiedUser\x12\x12\n\ngiven_name\x18\x01 \x01(\t\x12\x13\n\x0bmiddle_name\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0f\n\x07picture\x18\x05 \x01(\t\"u\n\x1c\x42uildStartAssessmentResponse\x12*\n\x05reply\x18\x01 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReply\x12\x1c\n\x14start_assessment_uri\x18\x02 \x01(\t\x12\x0b\n\x03jwt\x18\x03 \x01(\t\"&\n\x16ValidateNoticesRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"G\n\x17ValidateNoticesResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.ltisidecar.v1.NoticeResult2\x8b\x04\n\rLaunchService\x12\x63\n\x10\x42uildAuthRequest\x12&.ltisidecar.v1.BuildAuthRequestRequest\x1a\'.ltisidecar.v1.BuildAuthRequestResponse\x12]\n\x0eValidateLaunch\x12$.ltisidecar.v1.ValidateLaunchRequest\x1a%.ltisidecar.v1.ValidateLaunchResponse\x12\x63\n\x10\x43heckLaunchToken\x12&.ltisidecar.v1.CheckLaunchTokenRequest\x1a\'.ltisidecar.v1.CheckLaunchTokenResponse\x12o\n\x14\x42uildStartAssessment\x12*.ltisidecar.v1.BuildStartAssessmentRequest\x1a+.ltisidecar.v1.BuildStartAssessmentResponse\x12`\n\x0fValidateNotices\x12%.ltisidecar.v1.ValidateNoticesRequest\x1a&.ltisidecar.v1.ValidateNoticesResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/launch_service.proto\x12\rltisidecar.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bltisidecar/v1/browser.proto\x1a ltisidecar/v1/content_item.proto\x1a\x1altisidecar/v1/launch.proto\x1a\x1altisidecar/v1/notice.proto\"s\n\x17\x42uildAuthRequestRequest\x12.\n\x07\x62rowser\x18\x01 \x01(\x0b\x32\x1d.ltisidecar.v1.BrowserRequest\x12\x12\n\nlaunch_uri\x18\x02 \x01(\t\x12\x14\n\x0cregistration\x18\x03 \x01(\t\"\xb7\x01\n\x18\x42uildAuthRequestResponse\x12*\n\x05reply\x18\x01 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReply\x12\x19\n\x11\x61uthorization_uri\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cregistration\x18\x05 \x01(\t\"\x95\x01\n\x15ValidateLaunchRequest\x12.\n\x07\x62rowser\x18\x01 \x01(\x0b\x32\x1d.ltisidecar.v1.BrowserRequest\x12\x12\n\nlaunch_uri\x18\x02 \x01(\t\x12\x38\n\x14\x61\x63\x63\x65pt_message_types\x18\x03 \x03(\x0e\x32\x1a.ltisidecar.v1.MessageType\"\xa9\x01\n\x16ValidateLaunchResponse\x12\'\n\x06launch\x18\x01 \x01(\x0b\x32\x15.ltisidecar.v1.LaunchH\x00\x12\x33\n\x0c\x62rowser_step\x18\x02 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReplyH\x00\x12&\n\x07headers\x18\x03 \x03(\x0b\x32\x15.ltisidecar.v1.HeaderB\t\n\x07outcome\"/\n\x17\x43heckLaunchTokenRequest\x12\x14\n\x0claunch_token\x18\x01 \x01(\t\"r\n\x18\x43heckLaunchTokenResponse\x12%\n\x06launch\x18\x01 \x01(\x0b\x32\x15.ltisidecar.v1.Launch\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\x1b\x42uildStartAssessmentRequest\x12\x18\n\x10proctoring_token\x18\x01 \x01(\t\x12\x1d\n\x15\x65nd_assessment_return\x18\x02 \x01(\x08\x12\x32\n\rverified_user\x18\x03 \x01(\x0b\x32\x1b.ltisidecar.v1.VerifiedUser\x12\x11\n\tcsp_nonce\x18\x04 \x01(\t\"p\n\x0cVerifiedUser\x12\x12\n\ngiven_name\x18\x01 \x01(\t\x12\x13\n\x0bmiddle_name\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0f\n\x07picture\x18\x05 \x01(\t\"u\n\x1c\x42uildStartAssessmentResponse\x12*\n\x05reply\x18\x01 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReply\x12\x1c\n\x14start_assessment_uri\x18\x02 \x01(\t\x12\x0b\n\x03jwt\x18\x03 \x01(\t\"\xc3\x01\n\x1f\x42uildDeepLinkingResponseRequest\x12\x1a\n\x12\x64\x65\x65p_linking_token\x18\x01 \x01(\t\x12)\n\x05items\x18\x02 \x03(\x0b\x32\x1a.ltisidecar.v1.ContentItem\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0b\n\x03log\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\x12\x11\n\terror_log\x18\x06 \x01(\t\x12\x11\n\tcsp_nonce\x18\x07 \x01(\t\"o\n BuildDeepLinkingResponseResponse\x12*\n\x05reply\x18\x01 \x01(\x0b\x32\x1b.ltisidecar.v1.BrowserReply\x12\x12\n\nreturn_uri\x18\x02 \x01(\t\x12\x0b\n\x03jwt\x18\x03 \x01(\t\"&\n\x16ValidateNoticesRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"G\n\x17ValidateNoticesResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.ltisidecar.v1.NoticeResult2\x88\x05\n\rLaunchService\x12\x63\n\x10\x42uildAuthRequest\x12&.ltisidecar.v1.BuildAuthRequestRequest\x1a\'.ltisidecar.v1.BuildAuthRequestResponse\x12]\n\x0eValidateLaunch\x12$.ltisidecar.v1.ValidateLaunchRequest\x1a%.ltisidecar.v1.ValidateLaunchResponse\x12\x63\n\x10\x43heckLaunchToken\x12&.ltisidecar.v1.CheckLaunchTokenRequest\x1a\'.ltisidecar.v1.CheckLaunchTokenResponse\x12o\n\x14\x42uildStartAssessment\x12*.ltisidecar.v1.BuildStartAssessmentRequest\x1a+.ltisidecar.v1.BuildStartAssessmentResponse\x12{\n\x18\x42uildDeepLinkingResponse\x12..ltisidecar.v1.BuildDeepLinkingResponseRequest\x1a/.ltisidecar.v1.BuildDeepLinkingResponseResponse\x12`\n\x0fValidateNotices\x12%.ltisidecar.v1.ValidateNoticesRequest\x1a&.ltisidecar.v1.ValidateNoticesResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +38,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ltisidecar.v1.launch_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1'
-  _globals['_BUILDAUTHREQUESTREQUEST']._serialized_start=171
-  _globals['_BUILDAUTHREQUESTREQUEST']._serialized_end=286
-  _globals['_BUILDAUTHREQUESTRESPONSE']._serialized_start=289
-  _globals['_BUILDAUTHREQUESTRESPONSE']._serialized_end=472
-  _globals['_VALIDATELAUNCHREQUEST']._serialized_start=475
-  _globals['_VALIDATELAUNCHREQUEST']._serialized_end=624
-  _globals['_VALIDATELAUNCHRESPONSE']._serialized_start=627
-  _globals['_VALIDATELAUNCHRESPONSE']._serialized_end=796
-  _globals['_CHECKLAUNCHTOKENREQUEST']._serialized_start=798
-  _globals['_CHECKLAUNCHTOKENREQUEST']._serialized_end=845
-  _globals['_CHECKLAUNCHTOKENRESPONSE']._serialized_start=847
-  _globals['_CHECKLAUNCHTOKENRESPONSE']._serialized_end=961
-  _globals['_BUILDSTARTASSESSMENTREQUEST']._serialized_start=964
-  _globals['_BUILDSTARTASSESSMENTREQUEST']._serialized_end=1121
-  _globals['_VERIFIEDUSER']._serialized_start=1123
-  _globals['_VERIFIEDUSER']._serialized_end=1235
-  _globals['_BUILDSTARTASSESSMENTRESPONSE']._serialized_start=1237
-  _globals['_BUILDSTARTASSESSMENTRESPONSE']._serialized_end=1354
-  _globals['_VALIDATENOTICESREQUEST']._serialized_start=1356
-  _globals['_VALIDATENOTICESREQUEST']._serialized_end=1394
-  _globals['_VALIDATENOTICESRESPONSE']._serialized_start=1396
-  _globals['_VALIDATENOTICESRESPONSE']._serialized_end=1467
-  _globals['_LAUNCHSERVICE']._serialized_start=1470
-  _globals['_LAUNCHSERVICE']._serialized_end=1993
+  _globals['_BUILDAUTHREQUESTREQUEST']._serialized_start=205
+  _globals['_BUILDAUTHREQUESTREQUEST']._serialized_end=320
+  _globals['_BUILDAUTHREQUESTRESPONSE']._serialized_start=323
+  _globals['_BUILDAUTHREQUESTRESPONSE']._serialized_end=506
+  _globals['_VALIDATELAUNCHREQUEST']._serialized_start=509
+  _globals['_VALIDATELAUNCHREQUEST']._serialized_end=658
+  _globals['_VALIDATELAUNCHRESPONSE']._serialized_start=661
+  _globals['_VALIDATELAUNCHRESPONSE']._serialized_end=830
+  _globals['_CHECKLAUNCHTOKENREQUEST']._serialized_start=832
+  _globals['_CHECKLAUNCHTOKENREQUEST']._serialized_end=879
+  _globals['_CHECKLAUNCHTOKENRESPONSE']._serialized_start=881
+  _globals['_CHECKLAUNCHTOKENRESPONSE']._serialized_end=995
+  _globals['_BUILDSTARTASSESSMENTREQUEST']._serialized_start=998
+  _globals['_BUILDSTARTASSESSMENTREQUEST']._serialized_end=1155
+  _globals['_VERIFIEDUSER']._serialized_start=1157
+  _globals['_VERIFIEDUSER']._serialized_end=1269
+  _globals['_BUILDSTARTASSESSMENTRESPONSE']._serialized_start=1271
+  _globals['_BUILDSTARTASSESSMENTRESPONSE']._serialized_end=1388
+  _globals['_BUILDDEEPLINKINGRESPONSEREQUEST']._serialized_start=1391
+  _globals['_BUILDDEEPLINKINGRESPONSEREQUEST']._serialized_end=1586
+  _globals['_BUILDDEEPLINKINGRESPONSERESPONSE']._serialized_start=1588
+  _globals['_BUILDDEEPLINKINGRESPONSERESPONSE']._serialized_end=1699
+  _globals['_VALIDATENOTICESREQUEST']._serialized_start=1701
+  _globals['_VALIDATENOTICESREQUEST']._serialized_end=1739
+  _globals['_VALIDATENOTICESRESPONSE']._serialized_start=1741
+  _globals['_VALIDATENOTICESRESPONSE']._serialized_end=1812
+  _globals['_LAUNCHSERVICE']._serialized_start=1815
+  _globals['_LAUNCHSERVICE']._serialized_end=2463
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ltisidecar.v1 import browser_pb2 as _browser_pb2
+from ltisidecar.v1 import content_item_pb2 as _content_item_pb2
 from ltisidecar.v1 import launch_pb2 as _launch_pb2
 from ltisidecar.v1 import notice_pb2 as _notice_pb2
 from google.protobuf.internal import containers as _containers
@@ -104,6 +105,34 @@ class BuildStartAssessmentResponse(_message.Message):
     start_assessment_uri: str
     jwt: str
     def __init__(self, reply: _Optional[_Union[_browser_pb2.BrowserReply, _Mapping]] = ..., start_assessment_uri: _Optional[str] = ..., jwt: _Optional[str] = ...) -> None: ...
+
+class BuildDeepLinkingResponseRequest(_message.Message):
+    __slots__ = ("deep_linking_token", "items", "message", "log", "error_message", "error_log", "csp_nonce")
+    DEEP_LINKING_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_LOG_FIELD_NUMBER: _ClassVar[int]
+    CSP_NONCE_FIELD_NUMBER: _ClassVar[int]
+    deep_linking_token: str
+    items: _containers.RepeatedCompositeFieldContainer[_content_item_pb2.ContentItem]
+    message: str
+    log: str
+    error_message: str
+    error_log: str
+    csp_nonce: str
+    def __init__(self, deep_linking_token: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_item_pb2.ContentItem, _Mapping]]] = ..., message: _Optional[str] = ..., log: _Optional[str] = ..., error_message: _Optional[str] = ..., error_log: _Optional[str] = ..., csp_nonce: _Optional[str] = ...) -> None: ...
+
+class BuildDeepLinkingResponseResponse(_message.Message):
+    __slots__ = ("reply", "return_uri", "jwt")
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URI_FIELD_NUMBER: _ClassVar[int]
+    JWT_FIELD_NUMBER: _ClassVar[int]
+    reply: _browser_pb2.BrowserReply
+    return_uri: str
+    jwt: str
+    def __init__(self, reply: _Optional[_Union[_browser_pb2.BrowserReply, _Mapping]] = ..., return_uri: _Optional[str] = ..., jwt: _Optional[str] = ...) -> None: ...
 
 class ValidateNoticesRequest(_message.Message):
     __slots__ = ("body",)

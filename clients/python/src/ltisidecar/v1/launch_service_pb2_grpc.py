@@ -58,6 +58,11 @@ class LaunchServiceStub(object):
                 request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.SerializeToString,
                 response_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.FromString,
                 _registered_method=True)
+        self.BuildDeepLinkingResponse = channel.unary_unary(
+                '/ltisidecar.v1.LaunchService/BuildDeepLinkingResponse',
+                request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseResponse.FromString,
+                _registered_method=True)
         self.ValidateNotices = channel.unary_unary(
                 '/ltisidecar.v1.LaunchService/ValidateNotices',
                 request_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.ValidateNoticesRequest.SerializeToString,
@@ -104,6 +109,15 @@ class LaunchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BuildDeepLinkingResponse(self, request, context):
+        """BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+        through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+        anything is signed. Safe to retry: each call makes a fresh message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidateNotices(self, request, context):
         """ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
         Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
@@ -135,6 +149,11 @@ def add_LaunchServiceServicer_to_server(servicer, server):
                     servicer.BuildStartAssessment,
                     request_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.FromString,
                     response_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.SerializeToString,
+            ),
+            'BuildDeepLinkingResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.BuildDeepLinkingResponse,
+                    request_deserializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseResponse.SerializeToString,
             ),
             'ValidateNotices': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateNotices,
@@ -253,6 +272,33 @@ class LaunchService(object):
             '/ltisidecar.v1.LaunchService/BuildStartAssessment',
             ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentRequest.SerializeToString,
             ltisidecar_dot_v1_dot_launch__service__pb2.BuildStartAssessmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BuildDeepLinkingResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.LaunchService/BuildDeepLinkingResponse',
+            ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_launch__service__pb2.BuildDeepLinkingResponseResponse.FromString,
             options,
             channel_credentials,
             insecure,

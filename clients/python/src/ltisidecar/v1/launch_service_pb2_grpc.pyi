@@ -58,6 +58,15 @@ class LaunchServiceStub:
     proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
     """
 
+    BuildDeepLinkingResponse: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseRequest,
+        ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseResponse,
+    ]
+    """BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+    through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+    anything is signed. Safe to retry: each call makes a fresh message.
+    """
+
     ValidateNotices: grpc.UnaryUnaryMultiCallable[
         ltisidecar.v1.launch_service_pb2.ValidateNoticesRequest,
         ltisidecar.v1.launch_service_pb2.ValidateNoticesResponse,
@@ -104,6 +113,15 @@ class LaunchServiceAsyncStub:
     """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
     the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
     proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+    """
+
+    BuildDeepLinkingResponse: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseRequest,
+        ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseResponse,
+    ]
+    """BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+    through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+    anything is signed. Safe to retry: each call makes a fresh message.
     """
 
     ValidateNotices: grpc.aio.UnaryUnaryMultiCallable[
@@ -160,6 +178,17 @@ class LaunchServiceServicer(metaclass=abc.ABCMeta):
         """BuildStartAssessment makes the message LtiStartAssessment, which a proctoring tool sends through the browser when
         the user may begin (Proctoring Services 1.0, section 4.2). Its content comes from the launch, sealed in the
         proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
+        """
+
+    @abc.abstractmethod
+    def BuildDeepLinkingResponse(
+        self,
+        request: ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseResponse, collections.abc.Awaitable[ltisidecar.v1.launch_service_pb2.BuildDeepLinkingResponseResponse]]:
+        """BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+        through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+        anything is signed. Safe to retry: each call makes a fresh message.
         """
 
     @abc.abstractmethod

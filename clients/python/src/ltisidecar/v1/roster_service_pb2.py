@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from ltisidecar.v1 import endpoint_pb2 as ltisidecar_dot_v1_dot_endpoint__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/roster_service.proto\x12\rltisidecar.v1\x1a\x1cltisidecar/v1/endpoint.proto\"\xa2\x01\n\x12ListMembersRequest\x12\x33\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32!.ltisidecar.v1.MembershipEndpoint\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x18\n\x10resource_link_id\x18\x03 \x01(\t\x12\x16\n\x0epage_size_hint\x18\x04 \x01(\x05\x12\x17\n\x0f\x64ifferences_uri\x18\x05 \x01(\t\"s\n\x13ListMembersResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1a.ltisidecar.v1.MemberBatchH\x00\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x18.ltisidecar.v1.RosterEndH\x00\x42\x06\n\x04part\"d\n\x0bMemberBatch\x12-\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.RosterContext\x12&\n\x07members\x18\x02 \x03(\x0b\x32\x15.ltisidecar.v1.Member\"9\n\rRosterContext\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\":\n\tRosterEnd\x12\x14\n\x0cmember_count\x18\x01 \x01(\x03\x12\x17\n\x0f\x64ifferences_uri\x18\x02 \x01(\t\"\xa1\x02\n\x06Member\x12\x10\n\x08user_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0e\x32\x1b.ltisidecar.v1.MemberStatus\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x12\n\ngiven_name\x18\x06 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x07 \x01(\t\x12\x13\n\x0bmiddle_name\x18\x08 \x01(\t\x12\r\n\x05\x65mail\x18\t \x01(\t\x12\x0f\n\x07picture\x18\n \x01(\t\x12\x18\n\x10person_sourcedid\x18\x0b \x01(\t\x12\x1c\n\x14lti11_legacy_user_id\x18\x0c \x01(\t\x12\x14\n\x0cmessage_json\x18\r \x01(\t*~\n\x0cMemberStatus\x12\x1d\n\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16MEMBER_STATUS_INACTIVE\x10\x02\x12\x19\n\x15MEMBER_STATUS_DELETED\x10\x03\x32g\n\rRosterService\x12V\n\x0bListMembers\x12!.ltisidecar.v1.ListMembersRequest\x1a\".ltisidecar.v1.ListMembersResponse0\x01\x42\x43ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ltisidecar/v1/roster_service.proto\x12\rltisidecar.v1\x1a\x1cltisidecar/v1/endpoint.proto\"\xb2\x01\n\x12ListMembersRequest\x12\x33\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32!.ltisidecar.v1.MembershipEndpoint\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x18\n\x10resource_link_id\x18\x03 \x01(\t\x12\x16\n\x0epage_size_hint\x18\x04 \x01(\x05\x12\x17\n\x0f\x64ifferences_uri\x18\x05 \x01(\t\x12\x0e\n\x06groups\x18\x06 \x01(\x08\"s\n\x13ListMembersResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1a.ltisidecar.v1.MemberBatchH\x00\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x18.ltisidecar.v1.RosterEndH\x00\x42\x06\n\x04part\"d\n\x0bMemberBatch\x12-\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.RosterContext\x12&\n\x07members\x18\x02 \x03(\x0b\x32\x15.ltisidecar.v1.Member\"9\n\rRosterContext\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\":\n\tRosterEnd\x12\x14\n\x0cmember_count\x18\x01 \x01(\x03\x12\x17\n\x0f\x64ifferences_uri\x18\x02 \x01(\t\"\xb4\x02\n\x06Member\x12\x10\n\x08user_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0e\x32\x1b.ltisidecar.v1.MemberStatus\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x12\n\ngiven_name\x18\x06 \x01(\t\x12\x13\n\x0b\x66\x61mily_name\x18\x07 \x01(\t\x12\x13\n\x0bmiddle_name\x18\x08 \x01(\t\x12\r\n\x05\x65mail\x18\t \x01(\t\x12\x0f\n\x07picture\x18\n \x01(\t\x12\x18\n\x10person_sourcedid\x18\x0b \x01(\t\x12\x1c\n\x14lti11_legacy_user_id\x18\x0c \x01(\t\x12\x14\n\x0cmessage_json\x18\r \x01(\t\x12\x11\n\tgroup_ids\x18\x0e \x03(\t\"l\n\x11ListGroupsRequest\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.ltisidecar.v1.GroupEndpoint\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x16\n\x0epage_size_hint\x18\x03 \x01(\x05\"a\n\x12ListGroupsResponse\x12$\n\x06groups\x18\x01 \x03(\x0b\x32\x14.ltisidecar.v1.Group\x12%\n\x04sets\x18\x02 \x03(\x0b\x32\x17.ltisidecar.v1.GroupSet\"O\n\x05Group\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x0f\n\x07set_ids\x18\x04 \x03(\t\x12\x0e\n\x06hidden\x18\x05 \x01(\x08\"A\n\x08GroupSet\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x0e\n\x06hidden\x18\x04 \x01(\x08*~\n\x0cMemberStatus\x12\x1d\n\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16MEMBER_STATUS_INACTIVE\x10\x02\x12\x19\n\x15MEMBER_STATUS_DELETED\x10\x03\x32\xba\x01\n\rRosterService\x12V\n\x0bListMembers\x12!.ltisidecar.v1.ListMembersRequest\x1a\".ltisidecar.v1.ListMembersResponse0\x01\x12Q\n\nListGroups\x12 .ltisidecar.v1.ListGroupsRequest\x1a!.ltisidecar.v1.ListGroupsResponseBCZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +34,28 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ltisidecar.v1.roster_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZAgithub.com/ltisidecar/ltisidecar/proto/ltisidecar/v1;ltisidecarv1'
-  _globals['_MEMBERSTATUS']._serialized_start=878
-  _globals['_MEMBERSTATUS']._serialized_end=1004
+  _globals['_MEMBERSTATUS']._serialized_start=1270
+  _globals['_MEMBERSTATUS']._serialized_end=1396
   _globals['_LISTMEMBERSREQUEST']._serialized_start=84
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=246
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=248
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=363
-  _globals['_MEMBERBATCH']._serialized_start=365
-  _globals['_MEMBERBATCH']._serialized_end=465
-  _globals['_ROSTERCONTEXT']._serialized_start=467
-  _globals['_ROSTERCONTEXT']._serialized_end=524
-  _globals['_ROSTEREND']._serialized_start=526
-  _globals['_ROSTEREND']._serialized_end=584
-  _globals['_MEMBER']._serialized_start=587
-  _globals['_MEMBER']._serialized_end=876
-  _globals['_ROSTERSERVICE']._serialized_start=1006
-  _globals['_ROSTERSERVICE']._serialized_end=1109
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=262
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=264
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=379
+  _globals['_MEMBERBATCH']._serialized_start=381
+  _globals['_MEMBERBATCH']._serialized_end=481
+  _globals['_ROSTERCONTEXT']._serialized_start=483
+  _globals['_ROSTERCONTEXT']._serialized_end=540
+  _globals['_ROSTEREND']._serialized_start=542
+  _globals['_ROSTEREND']._serialized_end=600
+  _globals['_MEMBER']._serialized_start=603
+  _globals['_MEMBER']._serialized_end=911
+  _globals['_LISTGROUPSREQUEST']._serialized_start=913
+  _globals['_LISTGROUPSREQUEST']._serialized_end=1021
+  _globals['_LISTGROUPSRESPONSE']._serialized_start=1023
+  _globals['_LISTGROUPSRESPONSE']._serialized_end=1120
+  _globals['_GROUP']._serialized_start=1122
+  _globals['_GROUP']._serialized_end=1201
+  _globals['_GROUPSET']._serialized_start=1203
+  _globals['_GROUPSET']._serialized_end=1268
+  _globals['_ROSTERSERVICE']._serialized_start=1399
+  _globals['_ROSTERSERVICE']._serialized_end=1585
 # @@protoc_insertion_point(module_scope)

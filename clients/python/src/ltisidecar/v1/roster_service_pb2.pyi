@@ -21,18 +21,20 @@ MEMBER_STATUS_INACTIVE: MemberStatus
 MEMBER_STATUS_DELETED: MemberStatus
 
 class ListMembersRequest(_message.Message):
-    __slots__ = ("endpoint", "role", "resource_link_id", "page_size_hint", "differences_uri")
+    __slots__ = ("endpoint", "role", "resource_link_id", "page_size_hint", "differences_uri", "groups")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_LINK_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_HINT_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_URI_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     endpoint: _endpoint_pb2.MembershipEndpoint
     role: str
     resource_link_id: str
     page_size_hint: int
     differences_uri: str
-    def __init__(self, endpoint: _Optional[_Union[_endpoint_pb2.MembershipEndpoint, _Mapping]] = ..., role: _Optional[str] = ..., resource_link_id: _Optional[str] = ..., page_size_hint: _Optional[int] = ..., differences_uri: _Optional[str] = ...) -> None: ...
+    groups: bool
+    def __init__(self, endpoint: _Optional[_Union[_endpoint_pb2.MembershipEndpoint, _Mapping]] = ..., role: _Optional[str] = ..., resource_link_id: _Optional[str] = ..., page_size_hint: _Optional[int] = ..., differences_uri: _Optional[str] = ..., groups: bool = ...) -> None: ...
 
 class ListMembersResponse(_message.Message):
     __slots__ = ("batch", "end")
@@ -69,7 +71,7 @@ class RosterEnd(_message.Message):
     def __init__(self, member_count: _Optional[int] = ..., differences_uri: _Optional[str] = ...) -> None: ...
 
 class Member(_message.Message):
-    __slots__ = ("user_key", "user_id", "status", "roles", "name", "given_name", "family_name", "middle_name", "email", "picture", "person_sourcedid", "lti11_legacy_user_id", "message_json")
+    __slots__ = ("user_key", "user_id", "status", "roles", "name", "given_name", "family_name", "middle_name", "email", "picture", "person_sourcedid", "lti11_legacy_user_id", "message_json", "group_ids")
     USER_KEY_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +85,7 @@ class Member(_message.Message):
     PERSON_SOURCEDID_FIELD_NUMBER: _ClassVar[int]
     LTI11_LEGACY_USER_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_JSON_FIELD_NUMBER: _ClassVar[int]
+    GROUP_IDS_FIELD_NUMBER: _ClassVar[int]
     user_key: str
     user_id: str
     status: MemberStatus
@@ -96,4 +99,49 @@ class Member(_message.Message):
     person_sourcedid: str
     lti11_legacy_user_id: str
     message_json: str
-    def __init__(self, user_key: _Optional[str] = ..., user_id: _Optional[str] = ..., status: _Optional[_Union[MemberStatus, str]] = ..., roles: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., given_name: _Optional[str] = ..., family_name: _Optional[str] = ..., middle_name: _Optional[str] = ..., email: _Optional[str] = ..., picture: _Optional[str] = ..., person_sourcedid: _Optional[str] = ..., lti11_legacy_user_id: _Optional[str] = ..., message_json: _Optional[str] = ...) -> None: ...
+    group_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_key: _Optional[str] = ..., user_id: _Optional[str] = ..., status: _Optional[_Union[MemberStatus, str]] = ..., roles: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., given_name: _Optional[str] = ..., family_name: _Optional[str] = ..., middle_name: _Optional[str] = ..., email: _Optional[str] = ..., picture: _Optional[str] = ..., person_sourcedid: _Optional[str] = ..., lti11_legacy_user_id: _Optional[str] = ..., message_json: _Optional[str] = ..., group_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListGroupsRequest(_message.Message):
+    __slots__ = ("endpoint", "user_id", "page_size_hint")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_HINT_FIELD_NUMBER: _ClassVar[int]
+    endpoint: _endpoint_pb2.GroupEndpoint
+    user_id: str
+    page_size_hint: int
+    def __init__(self, endpoint: _Optional[_Union[_endpoint_pb2.GroupEndpoint, _Mapping]] = ..., user_id: _Optional[str] = ..., page_size_hint: _Optional[int] = ...) -> None: ...
+
+class ListGroupsResponse(_message.Message):
+    __slots__ = ("groups", "sets")
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    SETS_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    sets: _containers.RepeatedCompositeFieldContainer[GroupSet]
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., sets: _Optional[_Iterable[_Union[GroupSet, _Mapping]]] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("id", "name", "tag", "set_ids", "hidden")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    SET_IDS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    tag: str
+    set_ids: _containers.RepeatedScalarFieldContainer[str]
+    hidden: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., tag: _Optional[str] = ..., set_ids: _Optional[_Iterable[str]] = ..., hidden: bool = ...) -> None: ...
+
+class GroupSet(_message.Message):
+    __slots__ = ("id", "name", "tag", "hidden")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    tag: str
+    hidden: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., tag: _Optional[str] = ..., hidden: bool = ...) -> None: ...

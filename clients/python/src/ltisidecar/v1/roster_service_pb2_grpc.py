@@ -41,6 +41,11 @@ class RosterServiceStub(object):
                 request_serializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersRequest.SerializeToString,
                 response_deserializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersResponse.FromString,
                 _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/ltisidecar.v1.RosterService/ListGroups',
+                request_serializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsResponse.FromString,
+                _registered_method=True)
 
 
 class RosterServiceServicer(object):
@@ -56,6 +61,14 @@ class RosterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGroups(self, request, context):
+        """ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+        10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RosterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +76,11 @@ def add_RosterServiceServicer_to_server(servicer, server):
                     servicer.ListMembers,
                     request_deserializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersRequest.FromString,
                     response_serializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsRequest.FromString,
+                    response_serializer=ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +111,33 @@ class RosterService(object):
             '/ltisidecar.v1.RosterService/ListMembers',
             ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersRequest.SerializeToString,
             ltisidecar_dot_v1_dot_roster__service__pb2.ListMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ltisidecar.v1.RosterService/ListGroups',
+            ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsRequest.SerializeToString,
+            ltisidecar_dot_v1_dot_roster__service__pb2.ListGroupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,6 +31,14 @@ class RosterServiceStub:
     status. Safe to retry from the start.
     """
 
+    ListGroups: grpc.UnaryUnaryMultiCallable[
+        ltisidecar.v1.roster_service_pb2.ListGroupsRequest,
+        ltisidecar.v1.roster_service_pb2.ListGroupsResponse,
+    ]
+    """ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+    10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+    """
+
 class RosterServiceAsyncStub:
     """RosterService reads the people of a course (Names and Role Provisioning Services 2.0)."""
 
@@ -41,6 +49,14 @@ class RosterServiceAsyncStub:
     """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
     always an End: a roster without its End is not complete, and a failing page ends the stream with an error
     status. Safe to retry from the start.
+    """
+
+    ListGroups: grpc.aio.UnaryUnaryMultiCallable[
+        ltisidecar.v1.roster_service_pb2.ListGroupsRequest,
+        ltisidecar.v1.roster_service_pb2.ListGroupsResponse,
+    ]
+    """ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+    10,000 groups, else LIST_TOO_LARGE. Safe to retry.
     """
 
 class RosterServiceServicer(metaclass=abc.ABCMeta):
@@ -55,6 +71,16 @@ class RosterServiceServicer(metaclass=abc.ABCMeta):
         """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
         always an End: a roster without its End is not complete, and a failing page ends the stream with an error
         status. Safe to retry from the start.
+        """
+
+    @abc.abstractmethod
+    def ListGroups(
+        self,
+        request: ltisidecar.v1.roster_service_pb2.ListGroupsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ltisidecar.v1.roster_service_pb2.ListGroupsResponse, collections.abc.Awaitable[ltisidecar.v1.roster_service_pb2.ListGroupsResponse]]:
+        """ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+        10,000 groups, else LIST_TOO_LARGE. Safe to retry.
         """
 
 def add_RosterServiceServicer_to_server(servicer: RosterServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

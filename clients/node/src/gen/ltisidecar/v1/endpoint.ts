@@ -45,6 +45,42 @@ export interface MembershipEndpoint {
   serviceVersions: string[];
 }
 
+/**
+ * GroupEndpoint is where the groups of one launch's context are read (Course Groups 1.0). It is self-contained: store
+ * it as it came, replace it at each launch, hand it back weeks later.
+ */
+export interface GroupEndpoint {
+  /** Registration name. */
+  registration: string;
+  /** Deployment id. */
+  deploymentId: string;
+  /** Context groups URI. */
+  contextGroupsUri: string;
+  /** Context group sets URI; empty where the platform offers none. */
+  contextGroupSetsUri: string;
+  /** Service versions that the platform offers, such as `1.0`. */
+  serviceVersions: string[];
+  /** Scopes that the platform offers to this tool for its groups. */
+  scopes: string[];
+}
+
+/**
+ * EventEndpoint is where Caliper events of one launch are sent (Caliper endpoint service). It is self-contained: store
+ * it as it came, replace it at each launch, hand it back weeks later.
+ */
+export interface EventEndpoint {
+  /** Registration name. */
+  registration: string;
+  /** Deployment id. */
+  deploymentId: string;
+  /** Caliper endpoint URI. */
+  caliperEndpointUri: string;
+  /** Federated session id, to put into each event as it is; empty where none came. */
+  federatedSessionId: string;
+  /** Scopes that the platform offers to this tool for its events. */
+  scopes: string[];
+}
+
 function createBaseGradeEndpoint(): GradeEndpoint {
   return { registration: "", deploymentId: "", lineItemUri: "", lineItemsUri: "", scopes: [], canPostScore: false };
 }
@@ -247,6 +283,231 @@ export const MembershipEndpoint: MessageFns<MembershipEndpoint> = {
     message.deploymentId = object.deploymentId ?? "";
     message.contextMembershipsUri = object.contextMembershipsUri ?? "";
     message.serviceVersions = object.serviceVersions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGroupEndpoint(): GroupEndpoint {
+  return {
+    registration: "",
+    deploymentId: "",
+    contextGroupsUri: "",
+    contextGroupSetsUri: "",
+    serviceVersions: [],
+    scopes: [],
+  };
+}
+
+export const GroupEndpoint: MessageFns<GroupEndpoint> = {
+  encode(message: GroupEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registration !== "") {
+      writer.uint32(10).string(message.registration);
+    }
+    if (message.deploymentId !== "") {
+      writer.uint32(18).string(message.deploymentId);
+    }
+    if (message.contextGroupsUri !== "") {
+      writer.uint32(26).string(message.contextGroupsUri);
+    }
+    if (message.contextGroupSetsUri !== "") {
+      writer.uint32(34).string(message.contextGroupSetsUri);
+    }
+    for (const v of message.serviceVersions) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.scopes) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.contextGroupsUri = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.contextGroupSetsUri = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.serviceVersions.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scopes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupEndpoint>): GroupEndpoint {
+    return GroupEndpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupEndpoint>): GroupEndpoint {
+    const message = createBaseGroupEndpoint();
+    message.registration = object.registration ?? "";
+    message.deploymentId = object.deploymentId ?? "";
+    message.contextGroupsUri = object.contextGroupsUri ?? "";
+    message.contextGroupSetsUri = object.contextGroupSetsUri ?? "";
+    message.serviceVersions = object.serviceVersions?.map((e) => e) || [];
+    message.scopes = object.scopes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseEventEndpoint(): EventEndpoint {
+  return { registration: "", deploymentId: "", caliperEndpointUri: "", federatedSessionId: "", scopes: [] };
+}
+
+export const EventEndpoint: MessageFns<EventEndpoint> = {
+  encode(message: EventEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registration !== "") {
+      writer.uint32(10).string(message.registration);
+    }
+    if (message.deploymentId !== "") {
+      writer.uint32(18).string(message.deploymentId);
+    }
+    if (message.caliperEndpointUri !== "") {
+      writer.uint32(26).string(message.caliperEndpointUri);
+    }
+    if (message.federatedSessionId !== "") {
+      writer.uint32(34).string(message.federatedSessionId);
+    }
+    for (const v of message.scopes) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.caliperEndpointUri = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.federatedSessionId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scopes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EventEndpoint>): EventEndpoint {
+    return EventEndpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EventEndpoint>): EventEndpoint {
+    const message = createBaseEventEndpoint();
+    message.registration = object.registration ?? "";
+    message.deploymentId = object.deploymentId ?? "";
+    message.caliperEndpointUri = object.caliperEndpointUri ?? "";
+    message.federatedSessionId = object.federatedSessionId ?? "";
+    message.scopes = object.scopes?.map((e) => e) || [];
     return message;
   },
 };

@@ -151,6 +151,24 @@ export const ErrorReason = {
   ROSTER_TOO_LARGE: 65,
   /** INTERNAL - A defect of the sidecar. Code INTERNAL. */
   INTERNAL: 66,
+  /** LINE_ITEM_AMBIGUOUS - Several line items fit what the tool wants, so it is not clear which one is meant. Code FAILED_PRECONDITION. Metadata: registration, matches. */
+  LINE_ITEM_AMBIGUOUS: 67,
+  /** LIST_TOO_LARGE - The platform's list has more pages or entries than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit. */
+  LIST_TOO_LARGE: 68,
+  /** DELIVERY_UNKNOWN - The tool named a delivery that the sidecar does not have. Code INVALID_ARGUMENT. Metadata: registration, delivery_id. */
+  DELIVERY_UNKNOWN: 69,
+  /** REQUEST_ID_REUSED - The request id was used before, with another score. Code INVALID_ARGUMENT. Metadata: registration, request_id, delivery_id. */
+  REQUEST_ID_REUSED: 70,
+  /** OUTBOX_FULL - The sidecar holds as many undelivered scores and events as its limit allows. Code RESOURCE_EXHAUSTED. Metadata: limit. */
+  OUTBOX_FULL: 71,
+  /** OUTBOX_HELD - The outbox was restored or copied, so it is not certain which of its scores were sent since; it waits for the operator. Code FAILED_PRECONDITION. */
+  OUTBOX_HELD: 72,
+  /** STORE_FULL - The disk of the sidecar's own store is nearly full. Code RESOURCE_EXHAUSTED. */
+  STORE_FULL: 73,
+  /** STORE_CLOCK_SKEW - The clock of the shared store and the clock of this host differ by more than a minute. Code UNAVAILABLE. Metadata: clock_skew. */
+  STORE_CLOCK_SKEW: 74,
+  /** OVERLOADED - More calls came at once than the sidecar can serve, so this one was turned away before any work. Code RESOURCE_EXHAUSTED. */
+  OVERLOADED: 75,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -224,5 +242,14 @@ export namespace ErrorReason {
   export type PLATFORM_THROTTLED = typeof ErrorReason.PLATFORM_THROTTLED;
   export type ROSTER_TOO_LARGE = typeof ErrorReason.ROSTER_TOO_LARGE;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
+  export type LINE_ITEM_AMBIGUOUS = typeof ErrorReason.LINE_ITEM_AMBIGUOUS;
+  export type LIST_TOO_LARGE = typeof ErrorReason.LIST_TOO_LARGE;
+  export type DELIVERY_UNKNOWN = typeof ErrorReason.DELIVERY_UNKNOWN;
+  export type REQUEST_ID_REUSED = typeof ErrorReason.REQUEST_ID_REUSED;
+  export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
+  export type OUTBOX_HELD = typeof ErrorReason.OUTBOX_HELD;
+  export type STORE_FULL = typeof ErrorReason.STORE_FULL;
+  export type STORE_CLOCK_SKEW = typeof ErrorReason.STORE_CLOCK_SKEW;
+  export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }

@@ -11,15 +11,20 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../google/protobuf/duration.js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { GradeEndpoint } from "./endpoint.js";
+import { LineItem, Result } from "./line_item.js";
 
 export const protobufPackage = "ltisidecar.v1";
 
@@ -89,15 +94,19 @@ export const DeliveryState = {
   UNSPECIFIED: 0,
   /** DELIVERED - The platform has it. */
   DELIVERED: 1,
-  /** QUEUED - The sidecar has it durably and goes on trying. Answered only where the sidecar keeps an outbox. */
+  /** QUEUED - The sidecar has it durably and goes on trying. */
   QUEUED: 2,
   /** SUPERSEDED - A newer score of the same user and line item is already delivered; this one is not sent. */
   SUPERSEDED: 3,
-  /**
-   * UNCONFIRMED - The platform may or may not have it, and offers no way to find out. Answered only where the sidecar keeps an
-   * outbox.
-   */
+  /** UNCONFIRMED - The platform may or may not have it, and offers no way to find out. */
   UNCONFIRMED: 4,
+  /** DELIVERING - An attempt is under way. Only in lists of deliveries. */
+  DELIVERING: 5,
+  /**
+   * REFUSED - The platform refused it, and would refuse it again: see reason and platform_error. Only in lists of deliveries;
+   * PostScore answers it with an error status.
+   */
+  REFUSED: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -109,6 +118,8 @@ export namespace DeliveryState {
   export type QUEUED = typeof DeliveryState.QUEUED;
   export type SUPERSEDED = typeof DeliveryState.SUPERSEDED;
   export type UNCONFIRMED = typeof DeliveryState.UNCONFIRMED;
+  export type DELIVERING = typeof DeliveryState.DELIVERING;
+  export type REFUSED = typeof DeliveryState.REFUSED;
   export type UNRECOGNIZED = typeof DeliveryState.UNRECOGNIZED;
 }
 
@@ -139,6 +150,57 @@ export interface Score {
   comment: string;
   /** Scoring user id: who graded; empty for none. */
   scoringUserId: string;
+  /** Submission start time: when the student began; unset for none. */
+  submissionStartTime:
+    | Date
+    | undefined;
+  /** Submission time: when the student submitted, not before submission_start_time; unset for none. */
+  submissionTime:
+    | Date
+    | undefined;
+  /** Canvas submission: what Canvas shows as the student's work; unset for none. Other platforms do not get it. */
+  canvasSubmission:
+    | CanvasSubmission
+    | undefined;
+  /** Extensions: a JSON object whose names are absolute URIs, added to the score as it is; empty for none. At most 16 KiB. */
+  extensionsJson: string;
+}
+
+/** CanvasSubmission is the extension of Canvas to a score: the work that is graded. */
+export interface CanvasSubmission {
+  /** New submission: whether the score makes a new attempt; unset: Canvas takes it as true. */
+  newSubmission?:
+    | boolean
+    | undefined;
+  /**
+   * Submission type: `none`, `basic_lti_launch`, `online_text_entry`, `online_url`, `external_tool` or `online_upload`;
+   * empty for none.
+   */
+  submissionType: string;
+  /** Submission data: the text or the URI, as submission_type says; empty for none. At most 16 KiB. */
+  submissionData: string;
+  /** Submission time, at most a minute ahead; unset: now. */
+  submissionTime:
+    | Date
+    | undefined;
+  /** Files that Canvas fetches for `online_upload`. At most 20. */
+  files: CanvasFile[];
+  /** Prioritize non tool grade: leave a grade that a person gave; unset: Canvas takes it as false. */
+  prioritizeNonToolGrade?:
+    | boolean
+    | undefined;
+  /** Preserve score: keep the earlier grade where this score has none; unset: Canvas takes it as false. */
+  preserveScore?: boolean | undefined;
+}
+
+/** CanvasFile is one file of a Canvas submission. */
+export interface CanvasFile {
+  /** URI to fetch the file from. Required. */
+  uri: string;
+  /** Title: the file's name. Required. */
+  title: string;
+  /** Media type, such as `application/pdf`; empty: Canvas guesses it. */
+  mediaType: string;
 }
 
 /** PostScoreRequest is one score and where it goes. */
@@ -148,7 +210,17 @@ export interface PostScoreRequest {
     | GradeEndpoint
     | undefined;
   /** Score to send. Required. */
-  score: Score | undefined;
+  score:
+    | Score
+    | undefined;
+  /**
+   * Request id, chosen by the tool, unique within its registration for 7 days: a repeat with the same id and score gets
+   * the same delivery, and one with another score is REQUEST_ID_REUSED. Empty: each call is a new delivery. At most 128
+   * printable ASCII characters.
+   */
+  requestId: string;
+  /** Max wait: how long the call may wait for the platform. Unset: 1 second. Zero: not at all. At most 30 seconds. */
+  maxWait: Duration | undefined;
 }
 
 /** ScoreDelivery is what became of a score. */
@@ -164,12 +236,250 @@ export interface ScoreDelivery {
     | undefined;
   /** Result URI where the platform names one; else empty. */
   resultUri: string;
+  /** Delivery id, unique within the sidecar's store. */
+  deliveryId: string;
+  /** Registration name. */
+  registration: string;
+  /** Deployment id. */
+  deploymentId: string;
+  /** Line item URI. */
+  lineItemUri: string;
+  /** User id (sub) of the score. */
+  userId: string;
+  /** Request id of the call; empty where it had none. */
+  requestId: string;
+  /** Score time, as it was given or taken. */
+  scoreTime:
+    | Date
+    | undefined;
+  /** Create time: when PostScore took it. */
+  createTime:
+    | Date
+    | undefined;
+  /** Update time: when this delivery last changed. */
+  updateTime:
+    | Date
+    | undefined;
+  /** Attempts that were begun. */
+  attempts: number;
+  /** Next attempt time; only while queued. */
+  nextAttemptTime:
+    | Date
+    | undefined;
+  /** Reason of the last failure, as in ErrorReason without its prefix; empty where there was none. */
+  reason: string;
+  /** Platform status: the HTTP status of the last answer; 0 where none came. */
+  platformStatus: number;
+  /** Platform error: the platform's own words of the last failure, shortened, personal data hidden; empty for none. */
+  platformError: string;
 }
 
 /** PostScoreResponse answers PostScore. */
 export interface PostScoreResponse {
   /** Delivery of the score. */
   delivery: ScoreDelivery | undefined;
+}
+
+/** ListScoreDeliveriesRequest says which deliveries. Fields that are set must all fit. */
+export interface ListScoreDeliveriesRequest {
+  /** Registration name. Required. */
+  registration: string;
+  /** Deployment id; empty for all. */
+  deploymentId: string;
+  /** Line item URI; empty for all. */
+  lineItemUri: string;
+  /** User id (sub); empty for all. */
+  userId: string;
+  /** States; none for all. */
+  states: DeliveryState[];
+  /** Page size, 1 to 200; 0: 100. A page may be shorter than asked and still not be the last. */
+  pageSize: number;
+  /** Cursor of the page before; empty for the first. */
+  cursor: string;
+}
+
+/** ListScoreDeliveriesResponse is one page. */
+export interface ListScoreDeliveriesResponse {
+  /** Deliveries, by the time of their last change. */
+  deliveries: ScoreDelivery[];
+  /** Cursor for the next page, and later for what has changed since. Never empty. */
+  cursor: string;
+  /** Complete: no further page is there now. */
+  complete: boolean;
+}
+
+/** WatchScoreDeliveriesRequest says what to watch. */
+export interface WatchScoreDeliveriesRequest {
+  /** Registration name. Required. */
+  registration: string;
+  /** Cursor to begin after, of a list or of an earlier watch. Empty: from now on. */
+  cursor: string;
+}
+
+/** WatchScoreDeliveriesResponse is one change. */
+export interface WatchScoreDeliveriesResponse {
+  /** Delivery as it is now; unset in the first message, which has only the cursor to begin with. */
+  delivery:
+    | ScoreDelivery
+    | undefined;
+  /** Cursor to go on after. Store it once the change is handled. */
+  cursor: string;
+}
+
+/** RetryScoreDeliveryRequest names a delivery. */
+export interface RetryScoreDeliveryRequest {
+  /** Registration name. Required. */
+  registration: string;
+  /** Delivery id. Required; one that is not there is DELIVERY_UNKNOWN. */
+  deliveryId: string;
+}
+
+/** RetryScoreDeliveryResponse answers RetryScoreDelivery. */
+export interface RetryScoreDeliveryResponse {
+  /** Delivery as it is now. One that was delivered, superseded, or is queued already stays as it is. */
+  delivery: ScoreDelivery | undefined;
+}
+
+/** ListLineItemsRequest says which line items. Filters that are set must all fit. */
+export interface ListLineItemsRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /** Resource link id; empty for all. */
+  resourceLinkId: string;
+  /** Resource id; empty for all. */
+  resourceId: string;
+  /** Tag; empty for all. */
+  tag: string;
+  /** Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for. */
+  pageSizeHint: number;
+}
+
+/** ListLineItemsResponse is the whole list. */
+export interface ListLineItemsResponse {
+  /** Line items, in the platform's order. */
+  items: LineItem[];
+}
+
+/** GetLineItemRequest names a line item. */
+export interface GetLineItemRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /** Line item URI, from an earlier answer. Empty: the endpoint's own. */
+  lineItemUri: string;
+}
+
+/** GetLineItemResponse answers GetLineItem. */
+export interface GetLineItemResponse {
+  /** Line item as the platform has it. */
+  item: LineItem | undefined;
+}
+
+/** EnsureLineItemRequest says what is wanted. */
+export interface EnsureLineItemRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /**
+   * Wanted line item, without uri. label and score_maximum are required, and at least one of resource_link_id,
+   * resource_id and tag, by which it is found.
+   */
+  wanted: LineItem | undefined;
+}
+
+/** EnsureLineItemResponse answers EnsureLineItem. */
+export interface EnsureLineItemResponse {
+  /** Line item as the platform has it. */
+  item:
+    | LineItem
+    | undefined;
+  /** Created: whether this call made it. */
+  created: boolean;
+  /**
+   * Differing fields: names of fields of wanted in which the item that was found differs, such as `score_maximum`. Change
+   * them with UpdateLineItem where that is meant.
+   */
+  differingFields: string[];
+}
+
+/** UpdateLineItemRequest says what to change. */
+export interface UpdateLineItemRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /** Line item with its uri and the new values. */
+  item:
+    | LineItem
+    | undefined;
+  /**
+   * Update mask: the fields to change; one that is empty in item is cleared. label and score_maximum cannot be cleared,
+   * uri and resource_link_id cannot be changed. Without a mask, all fields that are set in item are changed.
+   */
+  updateMask: string[] | undefined;
+}
+
+/** UpdateLineItemResponse answers UpdateLineItem. */
+export interface UpdateLineItemResponse {
+  /** Line item as the platform has applied it. */
+  item: LineItem | undefined;
+}
+
+/** DeleteLineItemRequest names a line item. */
+export interface DeleteLineItemRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /** Line item URI, from an earlier answer. Required. */
+  lineItemUri: string;
+}
+
+/** DeleteLineItemResponse answers DeleteLineItem. */
+export interface DeleteLineItemResponse {
+}
+
+/** ListResultsRequest says whose results. */
+export interface ListResultsRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GradeEndpoint
+    | undefined;
+  /** Line item URI, from an earlier answer. Empty: the endpoint's own. */
+  lineItemUri: string;
+  /** User id (sub): only this user's result. Empty: everybody's. */
+  userId: string;
+  /** Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for. */
+  pageSizeHint: number;
+}
+
+/** ListResultsResponse is one message of a stream of results. */
+export interface ListResultsResponse {
+  /** Part of the results. */
+  part:
+    | //
+    /** Batch of results. */
+    { $case: "batch"; value: ResultBatch }
+    | //
+    /** End of complete results. */
+    { $case: "end"; value: ResultsEnd }
+    | undefined;
+}
+
+/** ResultBatch is some results. */
+export interface ResultBatch {
+  /** Results, 1 to 200. */
+  results: Result[];
+}
+
+/** ResultsEnd closes complete results. */
+export interface ResultsEnd {
+  /** Result count: how many were sent, each user once. */
+  resultCount: number;
 }
 
 function createBaseScore(): Score {
@@ -182,6 +492,10 @@ function createBaseScore(): Score {
     scoreTime: undefined,
     comment: "",
     scoringUserId: "",
+    submissionStartTime: undefined,
+    submissionTime: undefined,
+    canvasSubmission: undefined,
+    extensionsJson: "",
   };
 }
 
@@ -210,6 +524,18 @@ export const Score: MessageFns<Score> = {
     }
     if (message.scoringUserId !== "") {
       writer.uint32(66).string(message.scoringUserId);
+    }
+    if (message.submissionStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.submissionStartTime), writer.uint32(74).fork()).join();
+    }
+    if (message.submissionTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.submissionTime), writer.uint32(82).fork()).join();
+    }
+    if (message.canvasSubmission !== undefined) {
+      CanvasSubmission.encode(message.canvasSubmission, writer.uint32(90).fork()).join();
+    }
+    if (message.extensionsJson !== "") {
+      writer.uint32(98).string(message.extensionsJson);
     }
     return writer;
   },
@@ -291,6 +617,38 @@ export const Score: MessageFns<Score> = {
             message.scoringUserId = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.submissionStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.submissionTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.canvasSubmission = CanvasSubmission.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.extensionsJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -316,12 +674,232 @@ export const Score: MessageFns<Score> = {
     message.scoreTime = object.scoreTime ?? undefined;
     message.comment = object.comment ?? "";
     message.scoringUserId = object.scoringUserId ?? "";
+    message.submissionStartTime = object.submissionStartTime ?? undefined;
+    message.submissionTime = object.submissionTime ?? undefined;
+    message.canvasSubmission = (object.canvasSubmission !== undefined && object.canvasSubmission !== null)
+      ? CanvasSubmission.fromPartial(object.canvasSubmission)
+      : undefined;
+    message.extensionsJson = object.extensionsJson ?? "";
+    return message;
+  },
+};
+
+function createBaseCanvasSubmission(): CanvasSubmission {
+  return {
+    newSubmission: undefined,
+    submissionType: "",
+    submissionData: "",
+    submissionTime: undefined,
+    files: [],
+    prioritizeNonToolGrade: undefined,
+    preserveScore: undefined,
+  };
+}
+
+export const CanvasSubmission: MessageFns<CanvasSubmission> = {
+  encode(message: CanvasSubmission, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.newSubmission !== undefined) {
+      writer.uint32(8).bool(message.newSubmission);
+    }
+    if (message.submissionType !== "") {
+      writer.uint32(18).string(message.submissionType);
+    }
+    if (message.submissionData !== "") {
+      writer.uint32(26).string(message.submissionData);
+    }
+    if (message.submissionTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.submissionTime), writer.uint32(34).fork()).join();
+    }
+    for (const v of message.files) {
+      CanvasFile.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.prioritizeNonToolGrade !== undefined) {
+      writer.uint32(48).bool(message.prioritizeNonToolGrade);
+    }
+    if (message.preserveScore !== undefined) {
+      writer.uint32(56).bool(message.preserveScore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanvasSubmission {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanvasSubmission();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.newSubmission = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.submissionType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.submissionData = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.submissionTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.files.push(CanvasFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.prioritizeNonToolGrade = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.preserveScore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CanvasSubmission>): CanvasSubmission {
+    return CanvasSubmission.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CanvasSubmission>): CanvasSubmission {
+    const message = createBaseCanvasSubmission();
+    message.newSubmission = object.newSubmission ?? undefined;
+    message.submissionType = object.submissionType ?? "";
+    message.submissionData = object.submissionData ?? "";
+    message.submissionTime = object.submissionTime ?? undefined;
+    message.files = object.files?.map((e) => CanvasFile.fromPartial(e)) || [];
+    message.prioritizeNonToolGrade = object.prioritizeNonToolGrade ?? undefined;
+    message.preserveScore = object.preserveScore ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCanvasFile(): CanvasFile {
+  return { uri: "", title: "", mediaType: "" };
+}
+
+export const CanvasFile: MessageFns<CanvasFile> = {
+  encode(message: CanvasFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.mediaType !== "") {
+      writer.uint32(26).string(message.mediaType);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanvasFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanvasFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mediaType = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CanvasFile>): CanvasFile {
+    return CanvasFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CanvasFile>): CanvasFile {
+    const message = createBaseCanvasFile();
+    message.uri = object.uri ?? "";
+    message.title = object.title ?? "";
+    message.mediaType = object.mediaType ?? "";
     return message;
   },
 };
 
 function createBasePostScoreRequest(): PostScoreRequest {
-  return { endpoint: undefined, score: undefined };
+  return { endpoint: undefined, score: undefined, requestId: "", maxWait: undefined };
 }
 
 export const PostScoreRequest: MessageFns<PostScoreRequest> = {
@@ -331,6 +909,12 @@ export const PostScoreRequest: MessageFns<PostScoreRequest> = {
     }
     if (message.score !== undefined) {
       Score.encode(message.score, writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -364,6 +948,22 @@ export const PostScoreRequest: MessageFns<PostScoreRequest> = {
             message.score = Score.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -385,12 +985,34 @@ export const PostScoreRequest: MessageFns<PostScoreRequest> = {
       ? GradeEndpoint.fromPartial(object.endpoint)
       : undefined;
     message.score = (object.score !== undefined && object.score !== null) ? Score.fromPartial(object.score) : undefined;
+    message.requestId = object.requestId ?? "";
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
     return message;
   },
 };
 
 function createBaseScoreDelivery(): ScoreDelivery {
-  return { state: 0, sentTime: undefined, resultUri: "" };
+  return {
+    state: 0,
+    sentTime: undefined,
+    resultUri: "",
+    deliveryId: "",
+    registration: "",
+    deploymentId: "",
+    lineItemUri: "",
+    userId: "",
+    requestId: "",
+    scoreTime: undefined,
+    createTime: undefined,
+    updateTime: undefined,
+    attempts: 0,
+    nextAttemptTime: undefined,
+    reason: "",
+    platformStatus: 0,
+    platformError: "",
+  };
 }
 
 export const ScoreDelivery: MessageFns<ScoreDelivery> = {
@@ -403,6 +1025,48 @@ export const ScoreDelivery: MessageFns<ScoreDelivery> = {
     }
     if (message.resultUri !== "") {
       writer.uint32(26).string(message.resultUri);
+    }
+    if (message.deliveryId !== "") {
+      writer.uint32(34).string(message.deliveryId);
+    }
+    if (message.registration !== "") {
+      writer.uint32(42).string(message.registration);
+    }
+    if (message.deploymentId !== "") {
+      writer.uint32(50).string(message.deploymentId);
+    }
+    if (message.lineItemUri !== "") {
+      writer.uint32(58).string(message.lineItemUri);
+    }
+    if (message.userId !== "") {
+      writer.uint32(66).string(message.userId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(74).string(message.requestId);
+    }
+    if (message.scoreTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.scoreTime), writer.uint32(82).fork()).join();
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(90).fork()).join();
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(98).fork()).join();
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(104).int32(message.attempts);
+    }
+    if (message.nextAttemptTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAttemptTime), writer.uint32(114).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(122).string(message.reason);
+    }
+    if (message.platformStatus !== 0) {
+      writer.uint32(128).int32(message.platformStatus);
+    }
+    if (message.platformError !== "") {
+      writer.uint32(138).string(message.platformError);
     }
     return writer;
   },
@@ -444,6 +1108,118 @@ export const ScoreDelivery: MessageFns<ScoreDelivery> = {
             message.resultUri = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deliveryId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lineItemUri = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.scoreTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.attempts = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.nextAttemptTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.platformStatus = reader.int32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.platformError = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -464,6 +1240,20 @@ export const ScoreDelivery: MessageFns<ScoreDelivery> = {
     message.state = object.state ?? 0;
     message.sentTime = object.sentTime ?? undefined;
     message.resultUri = object.resultUri ?? "";
+    message.deliveryId = object.deliveryId ?? "";
+    message.registration = object.registration ?? "";
+    message.deploymentId = object.deploymentId ?? "";
+    message.lineItemUri = object.lineItemUri ?? "";
+    message.userId = object.userId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.scoreTime = object.scoreTime ?? undefined;
+    message.createTime = object.createTime ?? undefined;
+    message.updateTime = object.updateTime ?? undefined;
+    message.attempts = object.attempts ?? 0;
+    message.nextAttemptTime = object.nextAttemptTime ?? undefined;
+    message.reason = object.reason ?? "";
+    message.platformStatus = object.platformStatus ?? 0;
+    message.platformError = object.platformError ?? "";
     return message;
   },
 };
@@ -525,13 +1315,1462 @@ export const PostScoreResponse: MessageFns<PostScoreResponse> = {
   },
 };
 
-/** GradeService reports grades to a platform (Assignment and Grade Services 2.0). */
+function createBaseListScoreDeliveriesRequest(): ListScoreDeliveriesRequest {
+  return { registration: "", deploymentId: "", lineItemUri: "", userId: "", states: [], pageSize: 0, cursor: "" };
+}
+
+export const ListScoreDeliveriesRequest: MessageFns<ListScoreDeliveriesRequest> = {
+  encode(message: ListScoreDeliveriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registration !== "") {
+      writer.uint32(10).string(message.registration);
+    }
+    if (message.deploymentId !== "") {
+      writer.uint32(18).string(message.deploymentId);
+    }
+    if (message.lineItemUri !== "") {
+      writer.uint32(26).string(message.lineItemUri);
+    }
+    if (message.userId !== "") {
+      writer.uint32(34).string(message.userId);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(48).int32(message.pageSize);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(58).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListScoreDeliveriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListScoreDeliveriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lineItemUri = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListScoreDeliveriesRequest>): ListScoreDeliveriesRequest {
+    return ListScoreDeliveriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListScoreDeliveriesRequest>): ListScoreDeliveriesRequest {
+    const message = createBaseListScoreDeliveriesRequest();
+    message.registration = object.registration ?? "";
+    message.deploymentId = object.deploymentId ?? "";
+    message.lineItemUri = object.lineItemUri ?? "";
+    message.userId = object.userId ?? "";
+    message.states = object.states?.map((e) => e) || [];
+    message.pageSize = object.pageSize ?? 0;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseListScoreDeliveriesResponse(): ListScoreDeliveriesResponse {
+  return { deliveries: [], cursor: "", complete: false };
+}
+
+export const ListScoreDeliveriesResponse: MessageFns<ListScoreDeliveriesResponse> = {
+  encode(message: ListScoreDeliveriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.deliveries) {
+      ScoreDelivery.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    if (message.complete !== false) {
+      writer.uint32(24).bool(message.complete);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListScoreDeliveriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListScoreDeliveriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deliveries.push(ScoreDelivery.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListScoreDeliveriesResponse>): ListScoreDeliveriesResponse {
+    return ListScoreDeliveriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListScoreDeliveriesResponse>): ListScoreDeliveriesResponse {
+    const message = createBaseListScoreDeliveriesResponse();
+    message.deliveries = object.deliveries?.map((e) => ScoreDelivery.fromPartial(e)) || [];
+    message.cursor = object.cursor ?? "";
+    message.complete = object.complete ?? false;
+    return message;
+  },
+};
+
+function createBaseWatchScoreDeliveriesRequest(): WatchScoreDeliveriesRequest {
+  return { registration: "", cursor: "" };
+}
+
+export const WatchScoreDeliveriesRequest: MessageFns<WatchScoreDeliveriesRequest> = {
+  encode(message: WatchScoreDeliveriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registration !== "") {
+      writer.uint32(10).string(message.registration);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchScoreDeliveriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchScoreDeliveriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchScoreDeliveriesRequest>): WatchScoreDeliveriesRequest {
+    return WatchScoreDeliveriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchScoreDeliveriesRequest>): WatchScoreDeliveriesRequest {
+    const message = createBaseWatchScoreDeliveriesRequest();
+    message.registration = object.registration ?? "";
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchScoreDeliveriesResponse(): WatchScoreDeliveriesResponse {
+  return { delivery: undefined, cursor: "" };
+}
+
+export const WatchScoreDeliveriesResponse: MessageFns<WatchScoreDeliveriesResponse> = {
+  encode(message: WatchScoreDeliveriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delivery !== undefined) {
+      ScoreDelivery.encode(message.delivery, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchScoreDeliveriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchScoreDeliveriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delivery = ScoreDelivery.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchScoreDeliveriesResponse>): WatchScoreDeliveriesResponse {
+    return WatchScoreDeliveriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchScoreDeliveriesResponse>): WatchScoreDeliveriesResponse {
+    const message = createBaseWatchScoreDeliveriesResponse();
+    message.delivery = (object.delivery !== undefined && object.delivery !== null)
+      ? ScoreDelivery.fromPartial(object.delivery)
+      : undefined;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryScoreDeliveryRequest(): RetryScoreDeliveryRequest {
+  return { registration: "", deliveryId: "" };
+}
+
+export const RetryScoreDeliveryRequest: MessageFns<RetryScoreDeliveryRequest> = {
+  encode(message: RetryScoreDeliveryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registration !== "") {
+      writer.uint32(10).string(message.registration);
+    }
+    if (message.deliveryId !== "") {
+      writer.uint32(18).string(message.deliveryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryScoreDeliveryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryScoreDeliveryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registration = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deliveryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetryScoreDeliveryRequest>): RetryScoreDeliveryRequest {
+    return RetryScoreDeliveryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryScoreDeliveryRequest>): RetryScoreDeliveryRequest {
+    const message = createBaseRetryScoreDeliveryRequest();
+    message.registration = object.registration ?? "";
+    message.deliveryId = object.deliveryId ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryScoreDeliveryResponse(): RetryScoreDeliveryResponse {
+  return { delivery: undefined };
+}
+
+export const RetryScoreDeliveryResponse: MessageFns<RetryScoreDeliveryResponse> = {
+  encode(message: RetryScoreDeliveryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delivery !== undefined) {
+      ScoreDelivery.encode(message.delivery, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryScoreDeliveryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryScoreDeliveryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delivery = ScoreDelivery.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetryScoreDeliveryResponse>): RetryScoreDeliveryResponse {
+    return RetryScoreDeliveryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryScoreDeliveryResponse>): RetryScoreDeliveryResponse {
+    const message = createBaseRetryScoreDeliveryResponse();
+    message.delivery = (object.delivery !== undefined && object.delivery !== null)
+      ? ScoreDelivery.fromPartial(object.delivery)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListLineItemsRequest(): ListLineItemsRequest {
+  return { endpoint: undefined, resourceLinkId: "", resourceId: "", tag: "", pageSizeHint: 0 };
+}
+
+export const ListLineItemsRequest: MessageFns<ListLineItemsRequest> = {
+  encode(message: ListLineItemsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.resourceLinkId !== "") {
+      writer.uint32(18).string(message.resourceLinkId);
+    }
+    if (message.resourceId !== "") {
+      writer.uint32(26).string(message.resourceId);
+    }
+    if (message.tag !== "") {
+      writer.uint32(34).string(message.tag);
+    }
+    if (message.pageSizeHint !== 0) {
+      writer.uint32(40).int32(message.pageSizeHint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLineItemsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLineItemsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resourceLinkId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resourceId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSizeHint = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListLineItemsRequest>): ListLineItemsRequest {
+    return ListLineItemsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListLineItemsRequest>): ListLineItemsRequest {
+    const message = createBaseListLineItemsRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.resourceLinkId = object.resourceLinkId ?? "";
+    message.resourceId = object.resourceId ?? "";
+    message.tag = object.tag ?? "";
+    message.pageSizeHint = object.pageSizeHint ?? 0;
+    return message;
+  },
+};
+
+function createBaseListLineItemsResponse(): ListLineItemsResponse {
+  return { items: [] };
+}
+
+export const ListLineItemsResponse: MessageFns<ListLineItemsResponse> = {
+  encode(message: ListLineItemsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      LineItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLineItemsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLineItemsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(LineItem.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListLineItemsResponse>): ListLineItemsResponse {
+    return ListLineItemsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListLineItemsResponse>): ListLineItemsResponse {
+    const message = createBaseListLineItemsResponse();
+    message.items = object.items?.map((e) => LineItem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetLineItemRequest(): GetLineItemRequest {
+  return { endpoint: undefined, lineItemUri: "" };
+}
+
+export const GetLineItemRequest: MessageFns<GetLineItemRequest> = {
+  encode(message: GetLineItemRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.lineItemUri !== "") {
+      writer.uint32(18).string(message.lineItemUri);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLineItemRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLineItemRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lineItemUri = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetLineItemRequest>): GetLineItemRequest {
+    return GetLineItemRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLineItemRequest>): GetLineItemRequest {
+    const message = createBaseGetLineItemRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.lineItemUri = object.lineItemUri ?? "";
+    return message;
+  },
+};
+
+function createBaseGetLineItemResponse(): GetLineItemResponse {
+  return { item: undefined };
+}
+
+export const GetLineItemResponse: MessageFns<GetLineItemResponse> = {
+  encode(message: GetLineItemResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.item !== undefined) {
+      LineItem.encode(message.item, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLineItemResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLineItemResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.item = LineItem.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetLineItemResponse>): GetLineItemResponse {
+    return GetLineItemResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLineItemResponse>): GetLineItemResponse {
+    const message = createBaseGetLineItemResponse();
+    message.item = (object.item !== undefined && object.item !== null) ? LineItem.fromPartial(object.item) : undefined;
+    return message;
+  },
+};
+
+function createBaseEnsureLineItemRequest(): EnsureLineItemRequest {
+  return { endpoint: undefined, wanted: undefined };
+}
+
+export const EnsureLineItemRequest: MessageFns<EnsureLineItemRequest> = {
+  encode(message: EnsureLineItemRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.wanted !== undefined) {
+      LineItem.encode(message.wanted, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnsureLineItemRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnsureLineItemRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.wanted = LineItem.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnsureLineItemRequest>): EnsureLineItemRequest {
+    return EnsureLineItemRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnsureLineItemRequest>): EnsureLineItemRequest {
+    const message = createBaseEnsureLineItemRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.wanted = (object.wanted !== undefined && object.wanted !== null)
+      ? LineItem.fromPartial(object.wanted)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEnsureLineItemResponse(): EnsureLineItemResponse {
+  return { item: undefined, created: false, differingFields: [] };
+}
+
+export const EnsureLineItemResponse: MessageFns<EnsureLineItemResponse> = {
+  encode(message: EnsureLineItemResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.item !== undefined) {
+      LineItem.encode(message.item, writer.uint32(10).fork()).join();
+    }
+    if (message.created !== false) {
+      writer.uint32(16).bool(message.created);
+    }
+    for (const v of message.differingFields) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnsureLineItemResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnsureLineItemResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.item = LineItem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.differingFields.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnsureLineItemResponse>): EnsureLineItemResponse {
+    return EnsureLineItemResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnsureLineItemResponse>): EnsureLineItemResponse {
+    const message = createBaseEnsureLineItemResponse();
+    message.item = (object.item !== undefined && object.item !== null) ? LineItem.fromPartial(object.item) : undefined;
+    message.created = object.created ?? false;
+    message.differingFields = object.differingFields?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseUpdateLineItemRequest(): UpdateLineItemRequest {
+  return { endpoint: undefined, item: undefined, updateMask: undefined };
+}
+
+export const UpdateLineItemRequest: MessageFns<UpdateLineItemRequest> = {
+  encode(message: UpdateLineItemRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.item !== undefined) {
+      LineItem.encode(message.item, writer.uint32(18).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLineItemRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLineItemRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.item = LineItem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateLineItemRequest>): UpdateLineItemRequest {
+    return UpdateLineItemRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLineItemRequest>): UpdateLineItemRequest {
+    const message = createBaseUpdateLineItemRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.item = (object.item !== undefined && object.item !== null) ? LineItem.fromPartial(object.item) : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateLineItemResponse(): UpdateLineItemResponse {
+  return { item: undefined };
+}
+
+export const UpdateLineItemResponse: MessageFns<UpdateLineItemResponse> = {
+  encode(message: UpdateLineItemResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.item !== undefined) {
+      LineItem.encode(message.item, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLineItemResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLineItemResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.item = LineItem.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateLineItemResponse>): UpdateLineItemResponse {
+    return UpdateLineItemResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLineItemResponse>): UpdateLineItemResponse {
+    const message = createBaseUpdateLineItemResponse();
+    message.item = (object.item !== undefined && object.item !== null) ? LineItem.fromPartial(object.item) : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteLineItemRequest(): DeleteLineItemRequest {
+  return { endpoint: undefined, lineItemUri: "" };
+}
+
+export const DeleteLineItemRequest: MessageFns<DeleteLineItemRequest> = {
+  encode(message: DeleteLineItemRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.lineItemUri !== "") {
+      writer.uint32(18).string(message.lineItemUri);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteLineItemRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteLineItemRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lineItemUri = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteLineItemRequest>): DeleteLineItemRequest {
+    return DeleteLineItemRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteLineItemRequest>): DeleteLineItemRequest {
+    const message = createBaseDeleteLineItemRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.lineItemUri = object.lineItemUri ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteLineItemResponse(): DeleteLineItemResponse {
+  return {};
+}
+
+export const DeleteLineItemResponse: MessageFns<DeleteLineItemResponse> = {
+  encode(_: DeleteLineItemResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteLineItemResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteLineItemResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteLineItemResponse>): DeleteLineItemResponse {
+    return DeleteLineItemResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteLineItemResponse>): DeleteLineItemResponse {
+    const message = createBaseDeleteLineItemResponse();
+    return message;
+  },
+};
+
+function createBaseListResultsRequest(): ListResultsRequest {
+  return { endpoint: undefined, lineItemUri: "", userId: "", pageSizeHint: 0 };
+}
+
+export const ListResultsRequest: MessageFns<ListResultsRequest> = {
+  encode(message: ListResultsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GradeEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.lineItemUri !== "") {
+      writer.uint32(18).string(message.lineItemUri);
+    }
+    if (message.userId !== "") {
+      writer.uint32(26).string(message.userId);
+    }
+    if (message.pageSizeHint !== 0) {
+      writer.uint32(32).int32(message.pageSizeHint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListResultsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListResultsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GradeEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lineItemUri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pageSizeHint = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListResultsRequest>): ListResultsRequest {
+    return ListResultsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListResultsRequest>): ListResultsRequest {
+    const message = createBaseListResultsRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GradeEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.lineItemUri = object.lineItemUri ?? "";
+    message.userId = object.userId ?? "";
+    message.pageSizeHint = object.pageSizeHint ?? 0;
+    return message;
+  },
+};
+
+function createBaseListResultsResponse(): ListResultsResponse {
+  return { part: undefined };
+}
+
+export const ListResultsResponse: MessageFns<ListResultsResponse> = {
+  encode(message: ListResultsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "batch":
+        ResultBatch.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "end":
+        ResultsEnd.encode(message.part.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListResultsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListResultsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "batch", value: ResultBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "end", value: ResultsEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListResultsResponse>): ListResultsResponse {
+    return ListResultsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListResultsResponse>): ListResultsResponse {
+    const message = createBaseListResultsResponse();
+    switch (object.part?.$case) {
+      case "batch": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "batch", value: ResultBatch.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "end": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "end", value: ResultsEnd.fromPartial(object.part.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseResultBatch(): ResultBatch {
+  return { results: [] };
+}
+
+export const ResultBatch: MessageFns<ResultBatch> = {
+  encode(message: ResultBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      Result.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResultBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResultBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(Result.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResultBatch>): ResultBatch {
+    return ResultBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResultBatch>): ResultBatch {
+    const message = createBaseResultBatch();
+    message.results = object.results?.map((e) => Result.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResultsEnd(): ResultsEnd {
+  return { resultCount: 0 };
+}
+
+export const ResultsEnd: MessageFns<ResultsEnd> = {
+  encode(message: ResultsEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resultCount !== 0) {
+      writer.uint32(8).int64(message.resultCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResultsEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResultsEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.resultCount = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResultsEnd>): ResultsEnd {
+    return ResultsEnd.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResultsEnd>): ResultsEnd {
+    const message = createBaseResultsEnd();
+    message.resultCount = object.resultCount ?? 0;
+    return message;
+  },
+};
+
+/**
+ * GradeService reports grades to a platform and manages the columns of its grade book (Assignment and Grade Services
+ * 2.0).
+ */
 export type GradeServiceService = typeof GradeServiceService;
 export const GradeServiceService = {
   /**
-   * PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-   * the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-   * harmless.
+   * PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+   * is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+   * error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
    */
   postScore: {
     path: "/ltisidecar.v1.GradeService/PostScore" as const,
@@ -542,22 +2781,191 @@ export const GradeServiceService = {
     responseSerialize: (value: PostScoreResponse): Buffer => Buffer.from(PostScoreResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PostScoreResponse => PostScoreResponse.decode(value),
   },
+  /**
+   * ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+   * to retry.
+   */
+  listScoreDeliveries: {
+    path: "/ltisidecar.v1.GradeService/ListScoreDeliveries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListScoreDeliveriesRequest): Buffer =>
+      Buffer.from(ListScoreDeliveriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListScoreDeliveriesRequest => ListScoreDeliveriesRequest.decode(value),
+    responseSerialize: (value: ListScoreDeliveriesResponse): Buffer =>
+      Buffer.from(ListScoreDeliveriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListScoreDeliveriesResponse => ListScoreDeliveriesResponse.decode(value),
+  },
+  /**
+   * WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+   * with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+   * may come as one. Safe to retry.
+   */
+  watchScoreDeliveries: {
+    path: "/ltisidecar.v1.GradeService/WatchScoreDeliveries" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchScoreDeliveriesRequest): Buffer =>
+      Buffer.from(WatchScoreDeliveriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchScoreDeliveriesRequest => WatchScoreDeliveriesRequest.decode(value),
+    responseSerialize: (value: WatchScoreDeliveriesResponse): Buffer =>
+      Buffer.from(WatchScoreDeliveriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchScoreDeliveriesResponse => WatchScoreDeliveriesResponse.decode(value),
+  },
+  /**
+   * RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+   * A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+   */
+  retryScoreDelivery: {
+    path: "/ltisidecar.v1.GradeService/RetryScoreDelivery" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryScoreDeliveryRequest): Buffer =>
+      Buffer.from(RetryScoreDeliveryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryScoreDeliveryRequest => RetryScoreDeliveryRequest.decode(value),
+    responseSerialize: (value: RetryScoreDeliveryResponse): Buffer =>
+      Buffer.from(RetryScoreDeliveryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryScoreDeliveryResponse => RetryScoreDeliveryResponse.decode(value),
+  },
+  /**
+   * ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+   * Safe to retry.
+   */
+  listLineItems: {
+    path: "/ltisidecar.v1.GradeService/ListLineItems" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListLineItemsRequest): Buffer => Buffer.from(ListLineItemsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListLineItemsRequest => ListLineItemsRequest.decode(value),
+    responseSerialize: (value: ListLineItemsResponse): Buffer =>
+      Buffer.from(ListLineItemsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListLineItemsResponse => ListLineItemsResponse.decode(value),
+  },
+  /** GetLineItem reads one line item. Safe to retry. */
+  getLineItem: {
+    path: "/ltisidecar.v1.GradeService/GetLineItem" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLineItemRequest): Buffer => Buffer.from(GetLineItemRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLineItemRequest => GetLineItemRequest.decode(value),
+    responseSerialize: (value: GetLineItemResponse): Buffer => Buffer.from(GetLineItemResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLineItemResponse => GetLineItemResponse.decode(value),
+  },
+  /**
+   * EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+   * resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+   * that is there. Calls for the same item at once make one. Safe to retry.
+   */
+  ensureLineItem: {
+    path: "/ltisidecar.v1.GradeService/EnsureLineItem" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnsureLineItemRequest): Buffer =>
+      Buffer.from(EnsureLineItemRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnsureLineItemRequest => EnsureLineItemRequest.decode(value),
+    responseSerialize: (value: EnsureLineItemResponse): Buffer =>
+      Buffer.from(EnsureLineItemResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnsureLineItemResponse => EnsureLineItemResponse.decode(value),
+  },
+  /**
+   * UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+   * to retry.
+   */
+  updateLineItem: {
+    path: "/ltisidecar.v1.GradeService/UpdateLineItem" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateLineItemRequest): Buffer =>
+      Buffer.from(UpdateLineItemRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateLineItemRequest => UpdateLineItemRequest.decode(value),
+    responseSerialize: (value: UpdateLineItemResponse): Buffer =>
+      Buffer.from(UpdateLineItemResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateLineItemResponse => UpdateLineItemResponse.decode(value),
+  },
+  /** DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry. */
+  deleteLineItem: {
+    path: "/ltisidecar.v1.GradeService/DeleteLineItem" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteLineItemRequest): Buffer =>
+      Buffer.from(DeleteLineItemRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteLineItemRequest => DeleteLineItemRequest.decode(value),
+    responseSerialize: (value: DeleteLineItemResponse): Buffer =>
+      Buffer.from(DeleteLineItemResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteLineItemResponse => DeleteLineItemResponse.decode(value),
+  },
+  /**
+   * ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+   * last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+   * status. Safe to retry from the start.
+   */
+  listResults: {
+    path: "/ltisidecar.v1.GradeService/ListResults" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ListResultsRequest): Buffer => Buffer.from(ListResultsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListResultsRequest => ListResultsRequest.decode(value),
+    responseSerialize: (value: ListResultsResponse): Buffer => Buffer.from(ListResultsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListResultsResponse => ListResultsResponse.decode(value),
+  },
 } as const;
 
 export interface GradeServiceServer extends UntypedServiceImplementation {
   /**
-   * PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-   * the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-   * harmless.
+   * PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+   * is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+   * error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
    */
   postScore: handleUnaryCall<PostScoreRequest, PostScoreResponse>;
+  /**
+   * ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+   * to retry.
+   */
+  listScoreDeliveries: handleUnaryCall<ListScoreDeliveriesRequest, ListScoreDeliveriesResponse>;
+  /**
+   * WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+   * with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+   * may come as one. Safe to retry.
+   */
+  watchScoreDeliveries: handleServerStreamingCall<WatchScoreDeliveriesRequest, WatchScoreDeliveriesResponse>;
+  /**
+   * RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+   * A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+   */
+  retryScoreDelivery: handleUnaryCall<RetryScoreDeliveryRequest, RetryScoreDeliveryResponse>;
+  /**
+   * ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+   * Safe to retry.
+   */
+  listLineItems: handleUnaryCall<ListLineItemsRequest, ListLineItemsResponse>;
+  /** GetLineItem reads one line item. Safe to retry. */
+  getLineItem: handleUnaryCall<GetLineItemRequest, GetLineItemResponse>;
+  /**
+   * EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+   * resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+   * that is there. Calls for the same item at once make one. Safe to retry.
+   */
+  ensureLineItem: handleUnaryCall<EnsureLineItemRequest, EnsureLineItemResponse>;
+  /**
+   * UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+   * to retry.
+   */
+  updateLineItem: handleUnaryCall<UpdateLineItemRequest, UpdateLineItemResponse>;
+  /** DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry. */
+  deleteLineItem: handleUnaryCall<DeleteLineItemRequest, DeleteLineItemResponse>;
+  /**
+   * ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+   * last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+   * status. Safe to retry from the start.
+   */
+  listResults: handleServerStreamingCall<ListResultsRequest, ListResultsResponse>;
 }
 
 export interface GradeServiceClient extends Client {
   /**
-   * PostScore sends one score to the line item of an endpoint. A refusal by the platform is an error status with
-   * the platform's own words. Retry on UNAVAILABLE with the same score_time: a repeat of the same score is
-   * harmless.
+   * PostScore takes one score for the line item of an endpoint. It is durable before the answer, is tried at once, and
+   * is delivered later where the platform cannot take it now: read the delivery's state. A refusal by the platform is an
+   * error status with the platform's own words and the delivery id. Safe to retry with the same request_id.
    */
   postScore(
     request: PostScoreRequest,
@@ -574,6 +2982,159 @@ export interface GradeServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PostScoreResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * ListScoreDeliveries lists what became of scores, the most recently changed last. Deliveries are kept 90 days. Safe
+   * to retry.
+   */
+  listScoreDeliveries(
+    request: ListScoreDeliveriesRequest,
+    callback: (error: ServiceError | null, response: ListScoreDeliveriesResponse) => void,
+  ): ClientUnaryCall;
+  listScoreDeliveries(
+    request: ListScoreDeliveriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListScoreDeliveriesResponse) => void,
+  ): ClientUnaryCall;
+  listScoreDeliveries(
+    request: ListScoreDeliveriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListScoreDeliveriesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * WatchScoreDeliveries streams deliveries as they change, from a cursor on, and does not end by itself. Call it again
+   * with the last cursor after an error: no change is missed within the 90 days, though several changes of one delivery
+   * may come as one. Safe to retry.
+   */
+  watchScoreDeliveries(
+    request: WatchScoreDeliveriesRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchScoreDeliveriesResponse>;
+  watchScoreDeliveries(
+    request: WatchScoreDeliveriesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchScoreDeliveriesResponse>;
+  /**
+   * RetryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform's setting was corrected.
+   * A newer score of the same user and line item stays in front: then the delivery is superseded. Safe to retry.
+   */
+  retryScoreDelivery(
+    request: RetryScoreDeliveryRequest,
+    callback: (error: ServiceError | null, response: RetryScoreDeliveryResponse) => void,
+  ): ClientUnaryCall;
+  retryScoreDelivery(
+    request: RetryScoreDeliveryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryScoreDeliveryResponse) => void,
+  ): ClientUnaryCall;
+  retryScoreDelivery(
+    request: RetryScoreDeliveryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryScoreDeliveryResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListLineItems lists the line items of the context, all pages (section 3.2.4). At most 5,000, else LIST_TOO_LARGE.
+   * Safe to retry.
+   */
+  listLineItems(
+    request: ListLineItemsRequest,
+    callback: (error: ServiceError | null, response: ListLineItemsResponse) => void,
+  ): ClientUnaryCall;
+  listLineItems(
+    request: ListLineItemsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListLineItemsResponse) => void,
+  ): ClientUnaryCall;
+  listLineItems(
+    request: ListLineItemsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListLineItemsResponse) => void,
+  ): ClientUnaryCall;
+  /** GetLineItem reads one line item. Safe to retry. */
+  getLineItem(
+    request: GetLineItemRequest,
+    callback: (error: ServiceError | null, response: GetLineItemResponse) => void,
+  ): ClientUnaryCall;
+  getLineItem(
+    request: GetLineItemRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLineItemResponse) => void,
+  ): ClientUnaryCall;
+  getLineItem(
+    request: GetLineItemRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLineItemResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * EnsureLineItem finds the line item that a tool wants, and makes it only where there is none. It matches all of
+   * resource link, resource id and tag that are given. Several matches are LINE_ITEM_AMBIGUOUS. It never changes an item
+   * that is there. Calls for the same item at once make one. Safe to retry.
+   */
+  ensureLineItem(
+    request: EnsureLineItemRequest,
+    callback: (error: ServiceError | null, response: EnsureLineItemResponse) => void,
+  ): ClientUnaryCall;
+  ensureLineItem(
+    request: EnsureLineItemRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnsureLineItemResponse) => void,
+  ): ClientUnaryCall;
+  ensureLineItem(
+    request: EnsureLineItemRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnsureLineItemResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * UpdateLineItem changes fields of a line item and leaves the others, which platforms want repeated, as they are. Safe
+   * to retry.
+   */
+  updateLineItem(
+    request: UpdateLineItemRequest,
+    callback: (error: ServiceError | null, response: UpdateLineItemResponse) => void,
+  ): ClientUnaryCall;
+  updateLineItem(
+    request: UpdateLineItemRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateLineItemResponse) => void,
+  ): ClientUnaryCall;
+  updateLineItem(
+    request: UpdateLineItemRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateLineItemResponse) => void,
+  ): ClientUnaryCall;
+  /** DeleteLineItem deletes a line item with its scores. One that is not there is LINE_ITEM_NOT_FOUND. Safe to retry. */
+  deleteLineItem(
+    request: DeleteLineItemRequest,
+    callback: (error: ServiceError | null, response: DeleteLineItemResponse) => void,
+  ): ClientUnaryCall;
+  deleteLineItem(
+    request: DeleteLineItemRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteLineItemResponse) => void,
+  ): ClientUnaryCall;
+  deleteLineItem(
+    request: DeleteLineItemRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteLineItemResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListResults streams the grades that the platform has for a line item, all pages, as they arrive (section 3.3). The
+   * last message is always an End: results without it are not complete, and a failing page ends the stream with an error
+   * status. Safe to retry from the start.
+   */
+  listResults(request: ListResultsRequest, options?: Partial<CallOptions>): ClientReadableStream<ListResultsResponse>;
+  listResults(
+    request: ListResultsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListResultsResponse>;
 }
 
 export const GradeServiceClient = makeGenericClientConstructor(
@@ -604,6 +3165,17 @@ function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
 }
 
 export interface MessageFns<T> {

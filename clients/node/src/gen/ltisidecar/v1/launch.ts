@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
+import { EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint } from "./endpoint.js";
 import {
   Activity,
   AssetReportService,
@@ -229,6 +229,12 @@ export interface Launch {
    * came.
    */
   lti11LegacyUserId: string;
+  /** Group endpoint to hand to ListGroups; unset where the platform offers no groups. */
+  groups:
+    | GroupEndpoint
+    | undefined;
+  /** Event endpoint to hand to SendEvents; unset where the platform takes no Caliper events. */
+  events: EventEndpoint | undefined;
 }
 
 export interface Launch_CustomEntry {
@@ -389,6 +395,8 @@ function createBaseLaunch(): Launch {
     noticeService: undefined,
     migration: undefined,
     lti11LegacyUserId: "",
+    groups: undefined,
+    events: undefined,
   };
 }
 
@@ -504,6 +512,12 @@ export const Launch: MessageFns<Launch> = {
     }
     if (message.lti11LegacyUserId !== "") {
       writer.uint32(298).string(message.lti11LegacyUserId);
+    }
+    if (message.groups !== undefined) {
+      GroupEndpoint.encode(message.groups, writer.uint32(306).fork()).join();
+    }
+    if (message.events !== undefined) {
+      EventEndpoint.encode(message.events, writer.uint32(314).fork()).join();
     }
     return writer;
   },
@@ -820,6 +834,22 @@ export const Launch: MessageFns<Launch> = {
             message.lti11LegacyUserId = reader.string();
             continue;
           }
+          case 38: {
+            if (tag !== 306) {
+              break;
+            }
+
+            message.groups = GroupEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 39: {
+            if (tag !== 314) {
+              break;
+            }
+
+            message.events = EventEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -916,6 +946,12 @@ export const Launch: MessageFns<Launch> = {
       ? Migration.fromPartial(object.migration)
       : undefined;
     message.lti11LegacyUserId = object.lti11LegacyUserId ?? "";
+    message.groups = (object.groups !== undefined && object.groups !== null)
+      ? GroupEndpoint.fromPartial(object.groups)
+      : undefined;
+    message.events = (object.events !== undefined && object.events !== null)
+      ? EventEndpoint.fromPartial(object.events)
+      : undefined;
     return message;
   },
 };

@@ -36,6 +36,11 @@ export interface DeepLinkingSettings {
   title: string;
   /** Text to propose for the item; empty where none came. */
   text: string;
+  /**
+   * Deep linking token for BuildDeepLinkingResponse, valid 8 hours. It seals what the platform sent: return URI, data
+   * and what it accepts. Keep it on the server, or in a form field of the tool's own page; out of URLs and logs.
+   */
+  deepLinkingToken: string;
 }
 
 /** ForUser is the user whom a message is about. It is not the user who launched. */
@@ -211,6 +216,7 @@ function createBaseDeepLinkingSettings(): DeepLinkingSettings {
     autoCreate: false,
     title: "",
     text: "",
+    deepLinkingToken: "",
   };
 }
 
@@ -242,6 +248,9 @@ export const DeepLinkingSettings: MessageFns<DeepLinkingSettings> = {
     }
     if (message.text !== "") {
       writer.uint32(74).string(message.text);
+    }
+    if (message.deepLinkingToken !== "") {
+      writer.uint32(82).string(message.deepLinkingToken);
     }
     return writer;
   },
@@ -331,6 +340,14 @@ export const DeepLinkingSettings: MessageFns<DeepLinkingSettings> = {
             message.text = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.deepLinkingToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -357,6 +374,7 @@ export const DeepLinkingSettings: MessageFns<DeepLinkingSettings> = {
     message.autoCreate = object.autoCreate ?? false;
     message.title = object.title ?? "";
     message.text = object.text ?? "";
+    message.deepLinkingToken = object.deepLinkingToken ?? "";
     return message;
   },
 };

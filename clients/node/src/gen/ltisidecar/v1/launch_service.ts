@@ -20,6 +20,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { BrowserReply, BrowserRequest, Header } from "./browser.js";
+import { ContentItem } from "./content_item.js";
 import { Launch, MessageType } from "./launch.js";
 import { NoticeResult } from "./notice.js";
 
@@ -158,6 +159,42 @@ export interface BuildStartAssessmentResponse {
   /** Start assessment URI that the page posts to, for logs and tests. */
   startAssessmentUri: string;
   /** Message as a compact JWS, for tests. The reply carries it in the form field JWT. */
+  jwt: string;
+}
+
+/** BuildDeepLinkingResponseRequest is what the author chose. */
+export interface BuildDeepLinkingResponseRequest {
+  /**
+   * Deep linking token of the launch, as issued to this caller. Required; at most 8 KiB. It can be used again until it
+   * expires, 8 hours after the launch, then LAUNCH_TOKEN_EXPIRED; any other text is LAUNCH_TOKEN_INVALID.
+   */
+  deepLinkingToken: string;
+  /**
+   * Items chosen, in the order they are to appear. None: the author cancelled. At most 100, 128 KiB in all, and one only
+   * where accept_multiple is false.
+   */
+  items: ContentItem[];
+  /** Message to show to the author at the platform, plain text; empty for none. Like the next three, at most 1,024 bytes. */
+  message: string;
+  /** Log: text for the platform's log; empty for none. */
+  log: string;
+  /** Error message to show to the author at the platform, plain text; empty for none. */
+  errorMessage: string;
+  /** Error log: text for the platform's log; empty for none. */
+  errorLog: string;
+  /** Nonce of the tool's own Content-Security-Policy, put on the reply's script; empty for none. As in BrowserRequest. */
+  cspNonce: string;
+}
+
+/** BuildDeepLinkingResponseResponse is the signed message and the page that sends it. */
+export interface BuildDeepLinkingResponseResponse {
+  /** Reply to send to the browser: a page that posts the message to the platform by itself. */
+  reply:
+    | BrowserReply
+    | undefined;
+  /** Return URI that the page posts to, for logs and tests. */
+  returnUri: string;
+  /** Message as a compact JWS. The reply carries it in the form field JWT. */
   jwt: string;
 }
 
@@ -954,6 +991,214 @@ export const BuildStartAssessmentResponse: MessageFns<BuildStartAssessmentRespon
   },
 };
 
+function createBaseBuildDeepLinkingResponseRequest(): BuildDeepLinkingResponseRequest {
+  return { deepLinkingToken: "", items: [], message: "", log: "", errorMessage: "", errorLog: "", cspNonce: "" };
+}
+
+export const BuildDeepLinkingResponseRequest: MessageFns<BuildDeepLinkingResponseRequest> = {
+  encode(message: BuildDeepLinkingResponseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deepLinkingToken !== "") {
+      writer.uint32(10).string(message.deepLinkingToken);
+    }
+    for (const v of message.items) {
+      ContentItem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.log !== "") {
+      writer.uint32(34).string(message.log);
+    }
+    if (message.errorMessage !== "") {
+      writer.uint32(42).string(message.errorMessage);
+    }
+    if (message.errorLog !== "") {
+      writer.uint32(50).string(message.errorLog);
+    }
+    if (message.cspNonce !== "") {
+      writer.uint32(58).string(message.cspNonce);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildDeepLinkingResponseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildDeepLinkingResponseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deepLinkingToken = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(ContentItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.errorLog = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cspNonce = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildDeepLinkingResponseRequest>): BuildDeepLinkingResponseRequest {
+    return BuildDeepLinkingResponseRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildDeepLinkingResponseRequest>): BuildDeepLinkingResponseRequest {
+    const message = createBaseBuildDeepLinkingResponseRequest();
+    message.deepLinkingToken = object.deepLinkingToken ?? "";
+    message.items = object.items?.map((e) => ContentItem.fromPartial(e)) || [];
+    message.message = object.message ?? "";
+    message.log = object.log ?? "";
+    message.errorMessage = object.errorMessage ?? "";
+    message.errorLog = object.errorLog ?? "";
+    message.cspNonce = object.cspNonce ?? "";
+    return message;
+  },
+};
+
+function createBaseBuildDeepLinkingResponseResponse(): BuildDeepLinkingResponseResponse {
+  return { reply: undefined, returnUri: "", jwt: "" };
+}
+
+export const BuildDeepLinkingResponseResponse: MessageFns<BuildDeepLinkingResponseResponse> = {
+  encode(message: BuildDeepLinkingResponseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reply !== undefined) {
+      BrowserReply.encode(message.reply, writer.uint32(10).fork()).join();
+    }
+    if (message.returnUri !== "") {
+      writer.uint32(18).string(message.returnUri);
+    }
+    if (message.jwt !== "") {
+      writer.uint32(26).string(message.jwt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildDeepLinkingResponseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildDeepLinkingResponseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reply = BrowserReply.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.returnUri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.jwt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildDeepLinkingResponseResponse>): BuildDeepLinkingResponseResponse {
+    return BuildDeepLinkingResponseResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildDeepLinkingResponseResponse>): BuildDeepLinkingResponseResponse {
+    const message = createBaseBuildDeepLinkingResponseResponse();
+    message.reply = (object.reply !== undefined && object.reply !== null)
+      ? BrowserReply.fromPartial(object.reply)
+      : undefined;
+    message.returnUri = object.returnUri ?? "";
+    message.jwt = object.jwt ?? "";
+    return message;
+  },
+};
+
 function createBaseValidateNoticesRequest(): ValidateNoticesRequest {
   return { body: Buffer.alloc(0) };
 }
@@ -1133,6 +1378,24 @@ export const LaunchServiceService = {
     responseDeserialize: (value: Buffer): BuildStartAssessmentResponse => BuildStartAssessmentResponse.decode(value),
   },
   /**
+   * BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+   * through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+   * anything is signed. Safe to retry: each call makes a fresh message.
+   */
+  buildDeepLinkingResponse: {
+    path: "/ltisidecar.v1.LaunchService/BuildDeepLinkingResponse" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BuildDeepLinkingResponseRequest): Buffer =>
+      Buffer.from(BuildDeepLinkingResponseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BuildDeepLinkingResponseRequest =>
+      BuildDeepLinkingResponseRequest.decode(value),
+    responseSerialize: (value: BuildDeepLinkingResponseResponse): Buffer =>
+      Buffer.from(BuildDeepLinkingResponseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BuildDeepLinkingResponseResponse =>
+      BuildDeepLinkingResponseResponse.decode(value),
+  },
+  /**
    * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
    * Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
    * accepted then counts as a duplicate. An error status means that none was checked.
@@ -1172,6 +1435,12 @@ export interface LaunchServiceServer extends UntypedServiceImplementation {
    * proctoring token; the tool chooses none of it. Safe to retry: each call makes a fresh message.
    */
   buildStartAssessment: handleUnaryCall<BuildStartAssessmentRequest, BuildStartAssessmentResponse>;
+  /**
+   * BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+   * through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+   * anything is signed. Safe to retry: each call makes a fresh message.
+   */
+  buildDeepLinkingResponse: handleUnaryCall<BuildDeepLinkingResponseRequest, BuildDeepLinkingResponseResponse>;
   /**
    * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification
    * Service 1.0), each alone: a bad one does not discard the good ones. Safe to retry, but what an earlier call
@@ -1257,6 +1526,26 @@ export interface LaunchServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BuildStartAssessmentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * BuildDeepLinkingResponse makes the message LtiDeepLinkingResponse, which takes the chosen content back to the platform
+   * through the browser (Deep Linking 2.0, section 4.5). Items that the platform does not accept are refused before
+   * anything is signed. Safe to retry: each call makes a fresh message.
+   */
+  buildDeepLinkingResponse(
+    request: BuildDeepLinkingResponseRequest,
+    callback: (error: ServiceError | null, response: BuildDeepLinkingResponseResponse) => void,
+  ): ClientUnaryCall;
+  buildDeepLinkingResponse(
+    request: BuildDeepLinkingResponseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BuildDeepLinkingResponseResponse) => void,
+  ): ClientUnaryCall;
+  buildDeepLinkingResponse(
+    request: BuildDeepLinkingResponseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BuildDeepLinkingResponseResponse) => void,
   ): ClientUnaryCall;
   /**
    * ValidateNotices checks the notices that a platform posted to the tool's notice handler (Platform Notification

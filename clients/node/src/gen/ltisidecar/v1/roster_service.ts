@@ -12,12 +12,15 @@ import {
   Client,
   type ClientOptions,
   type ClientReadableStream,
+  type ClientUnaryCall,
   type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { MembershipEndpoint } from "./endpoint.js";
+import { GroupEndpoint, MembershipEndpoint } from "./endpoint.js";
 
 export const protobufPackage = "ltisidecar.v1";
 
@@ -63,6 +66,8 @@ export interface ListMembersRequest {
   pageSizeHint: number;
   /** Differences URI from the End of an earlier roster: only what has changed since. Empty: the whole roster. */
   differencesUri: string;
+  /** Groups: ask for each member's groups too. Platforms without course groups ignore it. */
+  groups: boolean;
 }
 
 /** ListMembersResponse is one message of a roster stream. */
@@ -134,10 +139,58 @@ export interface Member {
   lti11LegacyUserId: string;
   /** Message section, verbatim JSON text, where resource_link_id was asked for and the platform sent one. */
   messageJson: string;
+  /** Group ids of the groups that the member belongs to, where groups was asked for and the platform sent them. */
+  groupIds: string[];
+}
+
+/** ListGroupsRequest says which groups. */
+export interface ListGroupsRequest {
+  /** Endpoint from the launch, as it came. Required. */
+  endpoint:
+    | GroupEndpoint
+    | undefined;
+  /** User id (sub): only the groups of this user. Empty: all groups. */
+  userId: string;
+  /** Page size to ask the platform for, 1 to 1000. A hint: platforms may ignore it. 0: none is asked for. */
+  pageSizeHint: number;
+}
+
+/** ListGroupsResponse is the whole list. */
+export interface ListGroupsResponse {
+  /** Groups, in the platform's order. */
+  groups: Group[];
+  /** Group sets, in the platform's order; none where the platform offers none. */
+  sets: GroupSet[];
+}
+
+/** Group is some members of a course. */
+export interface Group {
+  /** Id, unique within the context. */
+  id: string;
+  /** Name. */
+  name: string;
+  /** Tag; empty where none came. */
+  tag: string;
+  /** Set ids of the group sets that the group belongs to. */
+  setIds: string[];
+  /** Hidden from students. */
+  hidden: boolean;
+}
+
+/** GroupSet is a set of groups, such as those of one project. */
+export interface GroupSet {
+  /** Id, unique within the context. */
+  id: string;
+  /** Name. */
+  name: string;
+  /** Tag; empty where none came. */
+  tag: string;
+  /** Hidden from students. */
+  hidden: boolean;
 }
 
 function createBaseListMembersRequest(): ListMembersRequest {
-  return { endpoint: undefined, role: "", resourceLinkId: "", pageSizeHint: 0, differencesUri: "" };
+  return { endpoint: undefined, role: "", resourceLinkId: "", pageSizeHint: 0, differencesUri: "", groups: false };
 }
 
 export const ListMembersRequest: MessageFns<ListMembersRequest> = {
@@ -156,6 +209,9 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
     }
     if (message.differencesUri !== "") {
       writer.uint32(42).string(message.differencesUri);
+    }
+    if (message.groups !== false) {
+      writer.uint32(48).bool(message.groups);
     }
     return writer;
   },
@@ -213,6 +269,14 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
             message.differencesUri = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.groups = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -237,6 +301,7 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
     message.resourceLinkId = object.resourceLinkId ?? "";
     message.pageSizeHint = object.pageSizeHint ?? 0;
     message.differencesUri = object.differencesUri ?? "";
+    message.groups = object.groups ?? false;
     return message;
   },
 };
@@ -552,6 +617,7 @@ function createBaseMember(): Member {
     personSourcedid: "",
     lti11LegacyUserId: "",
     messageJson: "",
+    groupIds: [],
   };
 }
 
@@ -595,6 +661,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.messageJson !== "") {
       writer.uint32(106).string(message.messageJson);
+    }
+    for (const v of message.groupIds) {
+      writer.uint32(114).string(v!);
     }
     return writer;
   },
@@ -716,6 +785,14 @@ export const Member: MessageFns<Member> = {
             message.messageJson = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.groupIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -746,6 +823,349 @@ export const Member: MessageFns<Member> = {
     message.personSourcedid = object.personSourcedid ?? "";
     message.lti11LegacyUserId = object.lti11LegacyUserId ?? "";
     message.messageJson = object.messageJson ?? "";
+    message.groupIds = object.groupIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListGroupsRequest(): ListGroupsRequest {
+  return { endpoint: undefined, userId: "", pageSizeHint: 0 };
+}
+
+export const ListGroupsRequest: MessageFns<ListGroupsRequest> = {
+  encode(message: ListGroupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== undefined) {
+      GroupEndpoint.encode(message.endpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.pageSizeHint !== 0) {
+      writer.uint32(24).int32(message.pageSizeHint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListGroupsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListGroupsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = GroupEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSizeHint = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListGroupsRequest>): ListGroupsRequest {
+    return ListGroupsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListGroupsRequest>): ListGroupsRequest {
+    const message = createBaseListGroupsRequest();
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? GroupEndpoint.fromPartial(object.endpoint)
+      : undefined;
+    message.userId = object.userId ?? "";
+    message.pageSizeHint = object.pageSizeHint ?? 0;
+    return message;
+  },
+};
+
+function createBaseListGroupsResponse(): ListGroupsResponse {
+  return { groups: [], sets: [] };
+}
+
+export const ListGroupsResponse: MessageFns<ListGroupsResponse> = {
+  encode(message: ListGroupsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.groups) {
+      Group.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.sets) {
+      GroupSet.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListGroupsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListGroupsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.groups.push(Group.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sets.push(GroupSet.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListGroupsResponse>): ListGroupsResponse {
+    return ListGroupsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListGroupsResponse>): ListGroupsResponse {
+    const message = createBaseListGroupsResponse();
+    message.groups = object.groups?.map((e) => Group.fromPartial(e)) || [];
+    message.sets = object.sets?.map((e) => GroupSet.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGroup(): Group {
+  return { id: "", name: "", tag: "", setIds: [], hidden: false };
+}
+
+export const Group: MessageFns<Group> = {
+  encode(message: Group, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.tag !== "") {
+      writer.uint32(26).string(message.tag);
+    }
+    for (const v of message.setIds) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.hidden !== false) {
+      writer.uint32(40).bool(message.hidden);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Group {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.setIds.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hidden = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Group>): Group {
+    return Group.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Group>): Group {
+    const message = createBaseGroup();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.tag = object.tag ?? "";
+    message.setIds = object.setIds?.map((e) => e) || [];
+    message.hidden = object.hidden ?? false;
+    return message;
+  },
+};
+
+function createBaseGroupSet(): GroupSet {
+  return { id: "", name: "", tag: "", hidden: false };
+}
+
+export const GroupSet: MessageFns<GroupSet> = {
+  encode(message: GroupSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.tag !== "") {
+      writer.uint32(26).string(message.tag);
+    }
+    if (message.hidden !== false) {
+      writer.uint32(32).bool(message.hidden);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hidden = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupSet>): GroupSet {
+    return GroupSet.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupSet>): GroupSet {
+    const message = createBaseGroupSet();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.tag = object.tag ?? "";
+    message.hidden = object.hidden ?? false;
     return message;
   },
 };
@@ -767,6 +1187,19 @@ export const RosterServiceService = {
     responseSerialize: (value: ListMembersResponse): Buffer => Buffer.from(ListMembersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMembersResponse => ListMembersResponse.decode(value),
   },
+  /**
+   * ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+   * 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+   */
+  listGroups: {
+    path: "/ltisidecar.v1.RosterService/ListGroups" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListGroupsRequest): Buffer => Buffer.from(ListGroupsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListGroupsRequest => ListGroupsRequest.decode(value),
+    responseSerialize: (value: ListGroupsResponse): Buffer => Buffer.from(ListGroupsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListGroupsResponse => ListGroupsResponse.decode(value),
+  },
 } as const;
 
 export interface RosterServiceServer extends UntypedServiceImplementation {
@@ -776,6 +1209,11 @@ export interface RosterServiceServer extends UntypedServiceImplementation {
    * status. Safe to retry from the start.
    */
   listMembers: handleServerStreamingCall<ListMembersRequest, ListMembersResponse>;
+  /**
+   * ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+   * 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+   */
+  listGroups: handleUnaryCall<ListGroupsRequest, ListGroupsResponse>;
 }
 
 export interface RosterServiceClient extends Client {
@@ -790,6 +1228,25 @@ export interface RosterServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListMembersResponse>;
+  /**
+   * ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
+   * 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
+   */
+  listGroups(
+    request: ListGroupsRequest,
+    callback: (error: ServiceError | null, response: ListGroupsResponse) => void,
+  ): ClientUnaryCall;
+  listGroups(
+    request: ListGroupsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListGroupsResponse) => void,
+  ): ClientUnaryCall;
+  listGroups(
+    request: ListGroupsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListGroupsResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const RosterServiceClient = makeGenericClientConstructor(
