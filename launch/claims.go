@@ -104,11 +104,17 @@ func texts(value jsontext.Value) []string {
 		return []string{s}
 	}
 	elements, _ := list(value)
-	var found []string
+	if len(elements) == 0 {
+		return nil
+	}
+	found := make([]string, 0, len(elements))
 	for _, element := range elements {
 		if s, ok := text(element); ok && s != "" {
 			found = append(found, s)
 		}
+	}
+	if len(found) == 0 {
+		return nil
 	}
 	return found
 }
@@ -118,7 +124,7 @@ func number(value jsontext.Value) float64 {
 	if value.Kind() != '0' {
 		return 0
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
+	f, err := strconv.ParseFloat(alias(value), 64)
 	if err != nil || math.IsInf(f, 0) {
 		return 0
 	}
@@ -173,7 +179,7 @@ func numericDate(claim string, value jsontext.Value) (time.Time, error) {
 	if value.Kind() != '0' {
 		return time.Time{}, invalid(claim, "it must be a number, not a text or anything else", string(value))
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
+	f, err := strconv.ParseFloat(alias(value), 64)
 	if err != nil || !(f > 0 && f <= maxNumericDate) {
 		return time.Time{}, invalid(claim, "it must be above 0 and under 2^40 seconds", string(value))
 	}

@@ -5,6 +5,7 @@ package launch
 import (
 	"bytes"
 	"errors"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -14,16 +15,21 @@ import (
 
 var errNotJSON = errors.New("it is not JSON")
 
+// alias returns bytes as a string without copying them. They must never be changed: those of a payload, and what
+// jsontext has just made for us, are not. A launch has some hundred texts, each of which would be a copy; whoever keeps
+// one for longer than the launch must strings.Clone it, or keeps the payload with it.
+func alias(data []byte) string { return unsafe.String(unsafe.SliceData(data), len(data)) }
+
 // text returns the text of a raw value that is a JSON string.
 func text(value jsontext.Value) (string, bool) {
 	if len(value) < 2 || value[0] != '"' {
 		return "", false
 	}
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1]), true
+		return alias(value[1 : len(value)-1]), true
 	}
 	s, err := jsontext.AppendUnquote(nil, value)
-	return string(s), err == nil
+	return alias(s), err == nil
 }
 
 // textOr returns the text of a raw value, and "" for anything else: in the field, descriptive members are null, empty
@@ -39,7 +45,7 @@ func object(value jsontext.Value) map[string]jsontext.Value {
 		return nil
 	}
 	members := make(map[string]jsontext.Value, 8)
-	if eachMember(value, func(name []byte, value jsontext.Value) { members[string(name)] = value }) != nil {
+	if eachMember(value, func(name []byte, value jsontext.Value) { members[alias(name)] = value }) != nil {
 		return nil
 	}
 	return members
@@ -50,7 +56,7 @@ func list(value jsontext.Value) ([]jsontext.Value, bool) {
 	if value.Kind() != '[' {
 		return nil, false
 	}
-	elements := []jsontext.Value{}
+	elements := make([]jsontext.Value, 0, 8)
 	for i := afterBlanks(value, 1); ; {
 		if i == len(value)-1 && value[i] == ']' {
 			return elements, true
@@ -66,7 +72,7 @@ func list(value jsontext.Value) ([]jsontext.Value, bool) {
 	}
 }
 
-// eachMember calls f for each member of an object. The name is only lent.
+// eachMember calls f for each member of an object.
 func eachMember(object []byte, f func(name []byte, value jsontext.Value)) error {
 	i := afterBlanks(object, 0)
 	if i == len(object) || object[i] != '{' {

@@ -343,7 +343,7 @@ func (c *validation) accept() (*Outcome, error) {
 	c.launch.ID = launchID(c.state.nonce)
 	c.launch.Time = c.now.UTC()
 	c.launch.Binding = c.binding
-	c.launch.ClaimsJSON = string(c.token.Payload)
+	c.launch.ClaimsJSON = alias(c.token.Payload)
 	c.launch.TargetChanged = c.launch.TargetLinkURI != "" && c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
 	if err := c.sealProctoring(); err != nil {
 		return nil, err
