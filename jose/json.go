@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -25,8 +26,9 @@ func CheckObject(data []byte) error {
 			return err
 		}
 	}
-	// A Buffer, unlike another Reader, is read in place.
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(data))
+	reader := strictReaders.Get().(*strictReader)
+	defer reader.release()
+	decoder := reader.read(data)
 	if kind := decoder.PeekKind(); kind != '{' {
 		return errors.New("it is no object")
 	}
@@ -34,6 +36,31 @@ func CheckObject(data []byte) error {
 		return describe(err)
 	}
 	return checkEnd(decoder)
+}
+
+// strictReader is a decoder that is used again: it remembers the names of each object, and making room for them anew
+// would be the most part of a launch's allocations.
+type strictReader struct {
+	buffer  *bytes.Buffer // unlike another Reader, it is read in place
+	decoder *jsontext.Decoder
+}
+
+var strictReaders = sync.Pool{New: func() any {
+	buffer := new(bytes.Buffer)
+	return &strictReader{buffer, jsontext.NewDecoder(buffer)}
+}}
+
+// read returns the decoder, at the start of a text. It refuses repeated names and invalid UTF-8.
+func (r *strictReader) read(data []byte) *jsontext.Decoder {
+	*r.buffer = *bytes.NewBuffer(data)
+	r.decoder.Reset(r.buffer)
+	return r.decoder
+}
+
+// release lets the next one have the reader, and lets go of the text.
+func (r *strictReader) release() {
+	r.read(nil)
+	strictReaders.Put(r)
 }
 
 // checkBounds stops at every token, which takes twice the time of a plain read. It is for texts that could be too deep

@@ -58,15 +58,28 @@ func (t *Token) verify(key *PublicKey) error {
 	}
 	switch t.Algorithm {
 	case RS256:
-		digest := sha256.Sum256([]byte(t.text))
+		digest := digestOf(t.text)
 		return rsa.VerifyPKCS1v15(key.public.(*rsa.PublicKey), crypto.SHA256, digest[:], t.signature)
 	case PS256:
 		// The salt length is fixed by RFC 7518, section 3.5.
-		digest := sha256.Sum256([]byte(t.text))
+		digest := digestOf(t.text)
 		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
 		return rsa.VerifyPSS(key.public.(*rsa.PublicKey), crypto.SHA256, digest[:], t.signature, options)
 	case ES256:
 		return es256.Verify([]byte(t.text), t.signature, key.public)
 	}
 	return fmt.Errorf("no verifier for %q", t.Algorithm)
+}
+
+// digestOf hashes a text piece by piece: a conversion would copy all of it first.
+func digestOf(text string) (digest [sha256.Size]byte) {
+	hash := sha256.New()
+	piece := make([]byte, 512)
+	for text != "" {
+		n := copy(piece, text)
+		hash.Write(piece[:n])
+		text = text[n:]
+	}
+	hash.Sum(digest[:0])
+	return digest
 }
