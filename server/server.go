@@ -82,6 +82,7 @@ const (
 	keepaliveWait  = 20 * time.Second
 	minClientPing  = 10 * time.Second
 	defaultTimeout = 30 * time.Second // of a unary call whose caller sets no deadline
+	streamWorkers  = 64               // goroutines that stay: a new one would have to grow its stack for each call
 )
 
 // Options returns the options that every gRPC server of the sidecar takes.
@@ -94,6 +95,7 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.ConnectionTimeout(handshake),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveWait}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.UnaryInterceptor(s.interceptUnary),
 		grpc.StreamInterceptor(s.interceptStream),
 	}

@@ -57,6 +57,7 @@ func newServe() *cobra.Command {
 			for _, warning := range config.Warnings {
 				logger.Warn("configuration", "warning", warning)
 			}
+			tuneMemory(logger, os.DirFS("/"))
 			return serve(command.Context(), config, logger, acceptLoss)
 		},
 	}
