@@ -108,6 +108,11 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 	if err := c.readHeader(); err != nil {
 		return nil, err
 	}
+	leave, err := c.admission.enter(ctx, share{c.caller, c.registration.Name})
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := c.findKey(ctx); err != nil {
 		return nil, err
 	}
@@ -129,7 +134,6 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 	if err := c.checkNonce(); err != nil {
 		return nil, err
 	}
-	var err error
 	if c.launch, err = c.readMessage(c.claims, c.registration, c.request.Accept); err != nil {
 		return nil, err
 	}
