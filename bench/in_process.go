@@ -21,6 +21,24 @@ func inProcess(ctx context.Context, b *bench) (reading, error) {
 	return reading{values["BenchmarkValidate"], note}, err
 }
 
+// refusals runs the benchmark of package launch that sends what is refused: in process, so without the transport. The
+// dearest kind of each figure counts.
+func refusals(ctx context.Context, b *bench) (reading, error) {
+	values, note, err := b.goBenchmark(ctx, "./launch", "BenchmarkRefuse", b.count)
+	if err != nil {
+		return reading{}, err
+	}
+	var early, late float64
+	for name, rounds := range values {
+		target := &early
+		if strings.HasPrefix(name, "BenchmarkRefuse/late") {
+			target = &late
+		}
+		*target = max(*target, rounds[0])
+	}
+	return reading{[]float64{early, late}, note}, nil
+}
+
 // goBenchmark runs benchmarks of a package with a fixed count, and returns the metric R/op of each.
 func (b *bench) goBenchmark(ctx context.Context, directory, name string, count int) (values map[string][]float64, note string, err error) {
 	binary := filepath.Join(b.directory, filepath.Base(directory)+".test")
@@ -40,8 +58,8 @@ func (b *bench) goBenchmark(ctx context.Context, directory, name string, count i
 	return values, note, nil
 }
 
-// parseBenchmark finds the metric R/op of each benchmark in the output of `go test -bench`, and returns the last line
-// that had one without its blanks.
+// parseBenchmark finds the metric R/op of each benchmark in the output of `go test -bench`, and the lines that had
+// one, without their blanks.
 func parseBenchmark(output []byte) (values map[string][]float64, note string) {
 	values = map[string][]float64{}
 	lines := bufio.NewScanner(bytes.NewReader(output))
@@ -57,7 +75,7 @@ func parseBenchmark(output []byte) (values map[string][]float64, note string) {
 			}
 			name, _, _ := strings.Cut(fields[0], "-")
 			values[name] = append(values[name], value)
-			note = strings.Join(fields, " ")
+			note += strings.Join(fields, " ") + "; "
 		}
 	}
 	return values, note

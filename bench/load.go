@@ -25,9 +25,15 @@ import (
 // prepareConcurrency is how many logins are begun at once while launches are prepared.
 const prepareConcurrency = 32
 
-// prepare begins logins and signs their tokens: launches that are ready to be sent, each once.
-func (b *bench) prepare(ctx context.Context, launches pb.LaunchServiceClient, count int) ([]*pb.ValidateLaunchRequest, error) {
-	requests := make([]*pb.ValidateLaunchRequest, count)
+// launchRequest is a launch that is ready to be sent, once.
+type launchRequest struct {
+	*pb.ValidateLaunchRequest
+	token, state, nonce string
+}
+
+// prepare begins logins and signs their tokens.
+func (b *bench) prepare(ctx context.Context, launches pb.LaunchServiceClient, count int) ([]launchRequest, error) {
+	requests := make([]launchRequest, count)
 	var group errgroup.Group
 	group.SetLimit(prepareConcurrency)
 	for i := range requests {
@@ -41,7 +47,7 @@ func (b *bench) prepare(ctx context.Context, launches pb.LaunchServiceClient, co
 }
 
 // login begins a login as a platform's frame does, and makes the launch that answers it.
-func (b *bench) login(ctx context.Context, launches pb.LaunchServiceClient) (*pb.ValidateLaunchRequest, error) {
+func (b *bench) login(ctx context.Context, launches pb.LaunchServiceClient) (launchRequest, error) {
 	reply, err := launches.BuildAuthRequest(ctx, &pb.BuildAuthRequestRequest{Browser: &pb.BrowserRequest{
 		Method: "POST", SecFetchDest: "iframe", SecFetchSite: "cross-site", Origin: workload.Issuer,
 		Parameters: []*pb.Parameter{
@@ -50,11 +56,11 @@ func (b *bench) login(ctx context.Context, launches pb.LaunchServiceClient) (*pb
 		},
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("begin a login: %w", err)
+		return launchRequest{}, fmt.Errorf("begin a login: %w", err)
 	}
 	authorization, err := url.Parse(reply.AuthorizationUri)
 	if err != nil {
-		return nil, err
+		return launchRequest{}, err
 	}
 	var cookies []string
 	for _, header := range reply.Reply.Headers {
@@ -62,21 +68,21 @@ func (b *bench) login(ctx context.Context, launches pb.LaunchServiceClient) (*pb
 			cookies = append(cookies, pair)
 		}
 	}
-	return &pb.ValidateLaunchRequest{Browser: &pb.BrowserRequest{
+	nonce := authorization.Query().Get("nonce")
+	token := b.key.Token(nonce, time.Now())
+	return launchRequest{token: token, state: reply.State, nonce: nonce, ValidateLaunchRequest: &pb.ValidateLaunchRequest{Browser: &pb.BrowserRequest{
 		Method: "POST", SecFetchDest: "iframe", SecFetchSite: "cross-site", Origin: workload.Issuer, CookieHeader: strings.Join(cookies, "; "),
-		Parameters: []*pb.Parameter{
-			{Name: "id_token", Value: b.key.Token(authorization.Query().Get("nonce"), time.Now())}, {Name: "state", Value: reply.State},
-		},
-	}}, nil
+		Parameters: []*pb.Parameter{{Name: "id_token", Value: token}, {Name: "state", Value: reply.State}},
+	}}}, nil
 }
 
 // caller sends one request, the i-th, and returns an error unless the answer is the right one.
 type caller func(ctx context.Context, i int) error
 
 // validate returns a caller that sends launches over gRPC. A page or an answer without the claims is an error.
-func validate(launches pb.LaunchServiceClient, requests []*pb.ValidateLaunchRequest) caller {
+func validate(launches pb.LaunchServiceClient, requests []launchRequest) caller {
 	return func(ctx context.Context, i int) error {
-		answer, err := launches.ValidateLaunch(ctx, requests[i])
+		answer, err := launches.ValidateLaunch(ctx, requests[i].ValidateLaunchRequest)
 		if err != nil {
 			return err
 		}
@@ -112,8 +118,8 @@ func closed(ctx context.Context, count, concurrency int, call caller) *outcome {
 
 // open sends requests 0 to count-1 at a rate, whether or not the earlier ones were answered, as many browsers do. A
 // latency counts from the moment that a request was due. At most limit are under way at once; what is due beyond that
-// waits, and its latency grows.
-func open(ctx context.Context, count int, rate float64, limit int, call caller) *outcome {
+// waits, and its latency grows. patience is how long after that moment anybody waits for the answer; 0: for ever.
+func open(ctx context.Context, count int, rate float64, limit int, patience time.Duration, call caller) *outcome {
 	begun := time.Now()
 	var next atomic.Int64
 	return workers(limit, func(own *outcome) {
@@ -126,7 +132,13 @@ func open(ctx context.Context, count int, rate float64, limit int, call caller) 
 			if wait := time.Until(due); wait > 0 {
 				time.Sleep(wait)
 			}
-			own.time(ctx, due, i, call)
+			if patience == 0 {
+				own.time(ctx, due, i, call)
+				continue
+			}
+			limited, cancel := context.WithDeadline(ctx, due.Add(patience))
+			own.time(limited, due, i, call)
+			cancel()
 		}
 	})
 }

@@ -29,6 +29,7 @@ const unitCount = 3000
 // bench is one run.
 type bench struct {
 	binary       string // the sidecar's
+	cache        string // for what is built and kept from run to run
 	directory    string // for everything that a run leaves
 	shm          string // where the sidecars' seals lie
 	rounds       int
@@ -40,6 +41,24 @@ type bench struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if len(os.Args) == 3 && os.Args[1] == echoCommand {
+		err := echo(ctx, os.Args[2])
+		stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(2)
+		}
+		return
+	}
+	if len(os.Args) == 4 && os.Args[1] == fillCommand {
+		err := fill(ctx, os.Args[2], os.Args[3])
+		stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(2)
+		}
+		return
+	}
 	missed, err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
@@ -68,6 +87,10 @@ func run(ctx context.Context, arguments []string) (missed int, failure error) {
 		return 0, err
 	}
 	b := &bench{binary: *binary, rounds: *rounds, count: *count}
+	var err error
+	if b.cache, err = filepath.Abs(*cache); err != nil {
+		return 0, err
+	}
 	if err := b.begin(); err != nil {
 		return 0, err
 	}

@@ -73,7 +73,7 @@ func (b *bench) startSidecar(ctx context.Context, s settings) (*sidecar, error) 
 	}
 	c := &sidecar{home: home, metricsURL: "http://" + ports[0] + "/metrics", jsonSocket: filepath.Join(home, "run", "json.sock"), ended: make(chan error, 1)}
 	target := "unix://" + filepath.Join(home, "run", "sidecar.sock")
-	listen := "socket: run/sidecar.sock"
+	listen := "socket: run/sidecar.sock, json: run/json.sock"
 	if s.tcp {
 		target = ports[1]
 		listen += ", tcp: " + strconv.Quote(ports[1])

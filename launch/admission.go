@@ -4,6 +4,7 @@ package launch
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -11,13 +12,12 @@ import (
 	"github.com/ltisidecar/ltisidecar/lti"
 )
 
-// Bounds of what is under way. A launch that runs mostly waits for a processor, and sometimes for the store or for a
-// platform's keys; more than these at once would make each of them later and none of them more.
+// Bounds of what is under way. Only work for the processor needs a slot, not waiting for keys or for the store: more than
+// two for each processor would make every launch later and none of them more.
 const (
-	maxRunning = 256                    // launches past their cheap checks
-	maxWaiting = 1024                   // launches that wait to be
-	maxWait    = 2 * time.Second        // that any of them is expected to wait
-	firstGuess = 500 * time.Microsecond // the time that a launch runs, before one was seen
+	slotsPerProcessor = 2
+	maxWaiting        = 4096 // launches that wait for a slot
+	firstGuess        = 200 * time.Microsecond
 )
 
 // share is who shares the sidecar with others: a registration at one caller.
@@ -26,20 +26,23 @@ type share struct {
 	registration string
 }
 
-// admission lets launches run: not too many at once, and none that is expected to come too late. A share that sends more
-// than the others waits behind itself, not in front of them: slots that become free go around the shares, no share has
-// more than half of the slots, and where all places to wait are taken, the share with the most gives one up.
+// admission lets launches work: not too many at once, and none that would come too late. A share that sends more than the
+// others waits behind itself, not in front of them: slots that become free go around the shares, no share has more than
+// half of the slots while others wait, and where all places to wait are taken, the share with the most gives one up.
+//
+// Where more come than can be served, the newest of a share goes first: the oldest are those whose callers give up next.
+// Launches that wait cost nothing more, and hold their callers back, so they are refused no sooner than they must.
 type admission struct {
 	now func() time.Time
 
 	mutex   sync.Mutex
-	slots   int // of launches that run
+	slots   int // of launches that work
 	places  int // of launches that wait
 	running int
 	waiting int
 	shares  map[share]*shareState
 	turns   []*shareState // those with launches that wait, the next one first
-	took    time.Duration // that a launch runs, as a moving mean
+	took    time.Duration // that a launch has its slot, as a moving mean
 }
 
 // shareState is what one share has under way. It exists as long as that is something.
@@ -52,14 +55,15 @@ type shareState struct {
 // ticket is a launch that waits.
 type ticket struct {
 	admitted chan bool // holds one: whether it may run
+	deadline time.Time // of its caller; zero: none
 }
 
 func newAdmission(now func() time.Time) *admission {
-	return &admission{now: now, slots: maxRunning, places: maxWaiting, shares: map[share]*shareState{}, took: firstGuess}
+	return &admission{now: now, slots: slotsPerProcessor * runtime.GOMAXPROCS(0), places: maxWaiting, shares: map[share]*shareState{}, took: firstGuess}
 }
 
-// enter waits for a slot. It refuses at once with OVERLOADED where the wait would outlast the context's deadline; where
-// the context ends, with DEADLINE_EXCEEDED or CANCELED. The caller must call leave when the launch is done.
+// enter waits for a slot. It refuses with OVERLOADED where no place to wait is left, or what is left of the context's time
+// is not enough any more; where the context ends, with DEADLINE_EXCEEDED or CANCELED. The caller must call leave.
 func (a *admission) enter(ctx context.Context, of share) (leave func(), err error) {
 	a.mutex.Lock()
 	s := a.shares[of]
@@ -67,23 +71,24 @@ func (a *admission) enter(ctx context.Context, of share) (leave func(), err erro
 		s = &shareState{share: of}
 		a.shares[of] = s
 	}
-	if a.running < a.slots && s.running < a.perShare() && len(s.queue) == 0 {
+	if a.running < a.slots && (a.waiting == 0 || s.running < a.perShare() && len(s.queue) == 0) {
 		leave = a.start(s)
 		a.mutex.Unlock()
 		return leave, nil
 	}
 	waits := &ticket{admitted: make(chan bool, 1)}
-	if refusal := a.wait(ctx, s, waits); refusal != nil {
+	waits.deadline, _ = ctx.Deadline()
+	if !a.wait(s, waits) {
 		a.forget(s)
 		a.mutex.Unlock()
-		return nil, refusal
+		return nil, overloaded()
 	}
 	a.mutex.Unlock()
 
 	select {
 	case admitted := <-waits.admitted:
 		if !admitted {
-			return nil, overloaded(time.Second)
+			return nil, overloaded()
 		}
 	case <-ctx.Done():
 		a.mutex.Lock()
@@ -128,31 +133,26 @@ func (a *admission) leaver(s *shareState) func() {
 	}
 }
 
-// wait puts a launch into the queue of its share. The error is OVERLOADED.
-func (a *admission) wait(ctx context.Context, s *shareState, waits *ticket) error {
-	expected := a.took * time.Duration(a.waiting+1) / time.Duration(a.slots)
-	limit := maxWait
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
-	if expected > limit {
-		return overloaded(expected)
-	}
+// wait puts a launch into the queue of its share, and tells whether there was a place.
+func (a *admission) wait(s *shareState, waits *ticket) bool {
 	if a.waiting >= a.places {
+		if len(a.turns) == 0 {
+			return false
+		}
 		longest := slices.MaxFunc(a.turns, func(x, y *shareState) int { return len(x.queue) - len(y.queue) })
 		if len(longest.queue) <= len(s.queue)+1 {
-			return overloaded(expected)
+			return false
 		}
-		last := longest.queue[len(longest.queue)-1]
-		a.withdraw(longest, last)
-		last.admitted <- false
+		first := longest.queue[0]
+		a.withdraw(longest, first)
+		first.admitted <- false
 	}
 	if len(s.queue) == 0 {
 		a.turns = append(a.turns, s)
 	}
 	s.queue = append(s.queue, waits)
 	a.waiting++
-	return nil
+	return true
 }
 
 // next gives free slots to those who wait, share by share.
@@ -160,21 +160,30 @@ func (a *admission) next() {
 	for passed := 0; a.running < a.slots && passed < len(a.turns); {
 		s := a.turns[0]
 		a.turns = a.turns[1:]
-		if s.running >= a.perShare() {
+		if len(a.turns) > 0 && s.running >= a.perShare() {
 			a.turns = append(a.turns, s)
 			passed++
 			continue
 		}
-		passed = 0
-		first := s.queue[0]
-		s.queue = s.queue[1:]
+		chosen := 0
+		if len(s.queue) > 4*a.slots { // more than a burst
+			chosen = len(s.queue) - 1
+		}
+		t := s.queue[chosen]
+		s.queue = slices.Delete(s.queue, chosen, chosen+1)
 		a.waiting--
-		a.running++
-		s.running++
 		if len(s.queue) > 0 {
 			a.turns = append(a.turns, s)
 		}
-		first.admitted <- true
+		if !t.deadline.IsZero() && time.Until(t.deadline) < 2*a.took {
+			t.admitted <- false
+			a.forget(s)
+			continue
+		}
+		passed = 0
+		a.running++
+		s.running++
+		t.admitted <- true
 	}
 }
 
@@ -200,6 +209,6 @@ func (a *admission) forget(s *shareState) {
 	}
 }
 
-func overloaded(wait time.Duration) error {
-	return &lti.Error{Reason: lti.ReasonOverloaded, RetryAfter: max(wait, time.Second)}
+func overloaded() error {
+	return &lti.Error{Reason: lti.ReasonOverloaded, RetryAfter: time.Second}
 }

@@ -81,28 +81,27 @@ func (c *crowd) want(admitted ...string) {
 	}
 }
 
-// TestAdmissionGoesAround: a share that came with many waits behind itself, and one share never has all slots.
+// TestAdmissionGoesAround: a share that came with many waits behind itself, and has no more than half of the slots while
+// others wait.
 func TestAdmissionGoesAround(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, 4, 100)
-		ctx := t.Context()
 		for i := range 6 {
-			c.come(ctx, "a", i)
+			c.come(t.Context(), "a", i)
 		}
-		c.want("a0", "a1") // half of the slots
-		c.come(ctx, "b", 0)
-		c.come(ctx, "b", 1)
-		c.want("a0", "a1", "b0", "b1")
-		c.come(ctx, "b", 2)
-		c.come(ctx, "c", 0)
-		c.finish("a0") // a has the turn
-		c.want("a0", "a1", "b0", "b1", "a2")
-		c.finish("a1") // then b, but that has its two; then c
-		c.want("a0", "a1", "b0", "b1", "a2", "c0")
-		c.finish("b0") // it is a's turn again, and b's after that
-		c.want("a0", "a1", "b0", "b1", "a2", "c0", "a3")
-		c.finish("c0")
-		c.want("a0", "a1", "b0", "b1", "a2", "c0", "a3", "b2")
+		c.want("a0", "a1", "a2", "a3") // nobody else is there
+		for i := range 3 {
+			c.come(t.Context(), "b", i)
+		}
+		c.come(t.Context(), "c", 0)
+		c.finish("a0") // a has more than its half
+		c.want("a0", "a1", "a2", "a3", "b0")
+		c.finish("a1")
+		c.want("a0", "a1", "a2", "a3", "b0", "c0")
+		c.finish("a2") // and now less
+		c.want("a0", "a1", "a2", "a3", "b0", "c0", "a4")
+		c.finish("a3")
+		c.want("a0", "a1", "a2", "a3", "b0", "c0", "a4", "b1")
 		c.finishAll()
 		if len(c.admitted) != 10 || len(c.refused) != 0 {
 			t.Errorf("admitted %q, refused %v", c.admitted, c.refused)
@@ -110,20 +109,17 @@ func TestAdmissionGoesAround(t *testing.T) {
 	})
 }
 
-// TestAdmissionSheds: beyond the places to wait, the share with the most gives one up, its newest.
+// TestAdmissionSheds: beyond the places to wait, the share with the most gives one up, its oldest.
 func TestAdmissionSheds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, 2, 3)
-		for i := range 5 {
-			c.come(t.Context(), "a", i) // one runs, three wait, and the last has no place
+		for i := range 6 {
+			c.come(t.Context(), "a", i) // two work, three wait, and the last has no place
 		}
-		if want := map[string]lti.Reason{"a4": lti.ReasonOverloaded}; fmt.Sprint(c.refused) != fmt.Sprint(want) {
-			t.Fatalf("refused %v", c.refused)
-		}
-		c.come(t.Context(), "b", 0) // runs
-		c.come(t.Context(), "b", 1) // takes the place of a3
-		c.come(t.Context(), "b", 2) // b would have as many as a
-		if want := map[string]lti.Reason{"a4": lti.ReasonOverloaded, "a3": lti.ReasonOverloaded, "b2": lti.ReasonOverloaded}; fmt.Sprint(c.refused) != fmt.Sprint(want) {
+		c.come(t.Context(), "b", 0) // takes the place of a2
+		c.come(t.Context(), "b", 1) // b would have as many as a
+		want := map[string]lti.Reason{"a5": lti.ReasonOverloaded, "a2": lti.ReasonOverloaded, "b1": lti.ReasonOverloaded}
+		if fmt.Sprint(c.refused) != fmt.Sprint(want) {
 			t.Fatalf("refused %v", c.refused)
 		}
 		c.finishAll()
@@ -133,29 +129,37 @@ func TestAdmissionSheds(t *testing.T) {
 	})
 }
 
-// TestAdmissionRespectsDeadlines: who would come too late is told at once, and who is gone takes no slot.
+// TestAdmissionTakesTheNewest: beyond a burst, the oldest are those whose callers give up next.
+func TestAdmissionTakesTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, 1, 100)
+		for i := range 7 {
+			c.come(t.Context(), "a", i) // one works, six wait; a burst is four
+		}
+		c.finish("a0")
+		c.finish("a6")
+		c.finish("a5")
+		c.want("a0", "a6", "a5", "a1")
+		c.finishAll()
+	})
+}
+
+// TestAdmissionRespectsDeadlines: whose time is not enough any more takes no slot.
 func TestAdmissionRespectsDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(t, 2, 100)
+		c := newCrowd(t, 1, 100)
 		c.took = time.Second
-		for i := range 3 {
-			c.come(t.Context(), "a", i)
-		}
-		c.want("a0") // and two wait, half a second each
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		c.come(short, "b", 0) // runs
-		c.come(short, "b", 1) // is expected to wait 1.5 s
-		if c.refused["b1"] != lti.ReasonOverloaded {
+		c.come(t.Context(), "a", 0)
+		c.come(short, "a", 1)
+		c.come(t.Context(), "a", 2)
+		time.Sleep(3500 * time.Millisecond)
+		c.finish("a0") // 1.5 s are left, and a launch takes one
+		if c.refused["a1"] != lti.ReasonOverloaded {
 			t.Errorf("refused %v", c.refused)
 		}
-		for i := 3; i < 5; i++ {
-			c.come(t.Context(), "a", i) // 1.5 s and 2 s: nobody is made to wait for longer
-		}
-		c.come(t.Context(), "a", 5)
-		if c.refused["a5"] != lti.ReasonOverloaded || len(c.refused) != 2 {
-			t.Errorf("refused %v", c.refused)
-		}
+		c.want("a0", "a2")
 		c.finishAll()
 	})
 }
@@ -163,7 +167,7 @@ func TestAdmissionRespectsDeadlines(t *testing.T) {
 // TestAdmissionForgetsWhoIsGone: contexts that end while their launches wait.
 func TestAdmissionForgetsWhoIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(t, 2, 100)
+		c := newCrowd(t, 1, 100)
 		ctx, cancel := context.WithCancel(t.Context())
 		late, end := context.WithTimeout(t.Context(), time.Second)
 		defer end()
@@ -187,18 +191,21 @@ func TestAdmissionForgetsWhoIsGone(t *testing.T) {
 // TestAdmissionSaysWhenToComeBack holds the refusal to its reason and its advice.
 func TestAdmissionSaysWhenToComeBack(t *testing.T) {
 	a := newAdmission(time.Now)
-	a.slots, a.took = 2, 10*time.Second
+	a.slots, a.places = 1, 0
 	leave, err := a.enter(t.Context(), share{"local", "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.enter(t.Context(), share{"local", "a"})
 	var refusal *lti.Error
-	if !errors.As(err, &refusal) || refusal.Reason != lti.ReasonOverloaded || refusal.RetryAfter != 5*time.Second {
+	if _, err = a.enter(t.Context(), share{"local", "a"}); !errors.As(err, &refusal) || refusal.Reason != lti.ReasonOverloaded || refusal.RetryAfter != time.Second {
 		t.Errorf("%+v", err)
 	}
 	leave()
-	if _, err := a.enter(t.Context(), share{"local", "a"}); err != nil {
-		t.Errorf("with a free slot: %v", err)
+	if leave, err = a.enter(t.Context(), share{"local", "a"}); err != nil {
+		t.Fatalf("with a free slot: %v", err)
+	}
+	leave()
+	if len(a.shares) != 0 {
+		t.Errorf("%d shares are left", len(a.shares))
 	}
 }
