@@ -18,7 +18,7 @@ import (
 // inProcess runs the benchmark of package launch, compiled, as a process of its own.
 func inProcess(ctx context.Context, b *bench) (reading, error) {
 	values, note, err := b.goBenchmark(ctx, "./launch", "BenchmarkValidate", b.count)
-	return reading{values["BenchmarkValidate"], note}, err
+	return reading{values: values["BenchmarkValidate"], note: note}, err
 }
 
 // refusals runs the benchmark of package launch that sends what is refused: in process, so without the transport. The
@@ -36,7 +36,7 @@ func refusals(ctx context.Context, b *bench) (reading, error) {
 		}
 		*target = max(*target, rounds[0])
 	}
-	return reading{[]float64{early, late}, note}, nil
+	return reading{values: []float64{early, late}, note: note}, nil
 }
 
 // goBenchmark runs benchmarks of a package with a fixed count, and returns the metric R/op of each.

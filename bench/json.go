@@ -80,5 +80,5 @@ func overJSON(ctx context.Context, b *bench) (r reading, err error) {
 	if err != nil {
 		return reading{}, err
 	}
-	return reading{[]float64{result.server}, result.String()}, nil
+	return reading{values: []float64{result.server}, note: result.String(), extra: map[string]float64{"client": result.client}}, nil
 }

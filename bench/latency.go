@@ -14,6 +14,9 @@ import (
 // latencyLoad is how much of its peak the sidecar is given where latencies are measured.
 const latencyLoad = 0.7
 
+// latencyLimit is how many calls may be under way then: none is ever turned away for it.
+const latencyLimit = 8192
+
 // latency compares the p99 of launches with that of an echo at the same rate.
 func latency(ctx context.Context, b *bench) (r reading, err error) {
 	c, err := b.startSidecar(ctx, settings{})
@@ -41,8 +44,8 @@ func latency(ctx context.Context, b *bench) (r reading, err error) {
 	}
 	rate := latencyLoad * float64(b.count) / peak.elapsed.Seconds()
 	rest := requests[warmLaunches+b.count:]
-	own := open(ctx, b.count, rate, overloadLimit, 0, validate(c.launches, rest))
-	echoed := open(ctx, b.count, rate, overloadLimit, 0, validate(e.launches, rest))
+	own := open(ctx, b.count, rate, latencyLimit, 0, validate(c.launches, rest))
+	echoed := open(ctx, b.count, rate, latencyLimit, 0, validate(e.launches, rest))
 	if err := errors.Join(own.err(), echoed.err()); err != nil {
 		return reading{}, err
 	}
@@ -50,5 +53,5 @@ func latency(ctx context.Context, b *bench) (r reading, err error) {
 	words := func(o *outcome) string {
 		return fmt.Sprintf("p50 %s, p99 %s", o.latencies.Quantile(0.5).Round(10*time.Microsecond), o.latencies.Quantile(0.99).Round(10*time.Microsecond))
 	}
-	return reading{[]float64{ratio}, fmt.Sprintf("at %.0f/s: launches %s; echo %s", rate, words(own), words(echoed))}, nil
+	return reading{values: []float64{ratio}, note: fmt.Sprintf("at %.0f/s: launches %s; echo %s", rate, words(own), words(echoed))}, nil
 }

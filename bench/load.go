@@ -117,31 +117,50 @@ func closed(ctx context.Context, count, concurrency int, call caller) *outcome {
 }
 
 // open sends requests 0 to count-1 at a rate, whether or not the earlier ones were answered, as many browsers do. A
-// latency counts from the moment that a request was due. At most limit are under way at once; what is due beyond that
-// waits, and its latency grows. patience is how long after that moment anybody waits for the answer; 0: for ever.
+// latency counts from the moment that a request was due. At most limit are under way at once, as a tool has so many
+// workers; what is due while all are busy fails at once. patience is how long after its moment anybody waits for an
+// answer; 0: for ever.
 func open(ctx context.Context, count int, rate float64, limit int, patience time.Duration, call caller) *outcome {
 	begun := time.Now()
-	var next atomic.Int64
-	return workers(limit, func(own *outcome) {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= count || ctx.Err() != nil {
-				return
+	due := make(chan int)
+	var busy int // written by this goroutine only
+	finished := make(chan *outcome, 1)
+	go func() {
+		finished <- workers(limit, func(own *outcome) {
+			for i := range due {
+				at := begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+				limited, cancel := ctx, context.CancelFunc(func() {})
+				if patience > 0 {
+					limited, cancel = context.WithDeadline(ctx, at.Add(patience))
+				}
+				own.time(limited, at, i, call)
+				cancel()
 			}
-			due := begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-			if wait := time.Until(due); wait > 0 {
-				time.Sleep(wait)
-			}
-			if patience == 0 {
-				own.time(ctx, due, i, call)
-				continue
-			}
-			limited, cancel := context.WithDeadline(ctx, due.Add(patience))
-			own.time(limited, due, i, call)
-			cancel()
+		})
+	}()
+	for i := range count {
+		if wait := time.Until(begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))); wait > 0 {
+			time.Sleep(wait)
 		}
-	})
+		select {
+		case due <- i:
+		default:
+			busy++
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(due)
+	o := <-finished
+	if busy > 0 {
+		o.failed += busy
+		o.failure = errBusy
+	}
+	return o
 }
+
+var errBusy = errors.New("all workers of the tool are busy")
 
 func (o *outcome) time(ctx context.Context, due time.Time, i int, call caller) {
 	if err := call(ctx, i); err != nil {
@@ -184,6 +203,7 @@ type cost struct {
 	*outcome
 	unit           time.Duration // R, as it was around the load
 	server, client float64       // CPU in R
+	login          float64       // CPU of a login in R, where it was measured
 	allocations    float64
 	collections    float64 // of garbage, in all
 	memory         measure.Memory

@@ -193,7 +193,7 @@ func nonces(ctx context.Context, b *bench) (reading, error) {
 	}
 	milliseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	values := []float64{float64(grown) / 1e6, float64(after-before) / million, milliseconds(empty), milliseconds(clean), milliseconds(killed)}
-	return reading{values, fmt.Sprintf("%.0f MB, %.0f B each on disk, ready after %s empty, %s full, %s killed", values[0], values[1], empty, clean, killed)}, os.RemoveAll(home)
+	return reading{values: values, note: fmt.Sprintf("%.0f MB, %.0f B each on disk, ready after %s empty, %s full, %s killed", values[0], values[1], empty, clean, killed)}, os.RemoveAll(home)
 }
 
 // diskUse returns how many bytes the files below a directory take up on the disk, holes left out.

@@ -25,8 +25,8 @@ const (
 	quotaPeriod       = 10 * time.Millisecond
 	overloadPatience  = time.Second // for which a user's browser is waited for
 	overloadTime      = 3 * time.Second
-	overloadProcesses = 4 // connections, as of as many processes of a tool
-	overloadLimit     = 8192
+	overloadProcesses = 4                                         // connections, as of as many processes of a tool
+	overloadLimit     = 2 * callsOnConnection * overloadProcesses // workers of the tool: more than the calls that its connections carry
 )
 
 // group is a control group that holds a process to a share of a processor.
@@ -132,7 +132,7 @@ func overload(ctx context.Context, b *bench) (r reading, err error) {
 			values = append(values, 100*goodput/peak)
 		}
 	}
-	return reading{values, note}, nil
+	return reading{values: values, note: note}, nil
 }
 
 // prepareUnlimited prepares launches with the whole processor for the sidecar: logins are not what is measured.

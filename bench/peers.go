@@ -84,21 +84,23 @@ func (b *bench) installPeers(ctx context.Context) ([]peer, error) {
 }
 
 // peersFile writes what the peers are given.
-func (b *bench) peersFile(requests []launchRequest) (string, error) {
+func (b *bench) peersFile(socket string, requests []launchRequest) (string, error) {
 	type launch struct {
 		IDToken string `json:"id_token"`
 		State   string `json:"state"`
 		Nonce   string `json:"nonce"`
+		Cookie  string `json:"cookie"`
 	}
 	given := struct {
 		Issuer       string          `json:"issuer"`
 		ClientID     string          `json:"client_id"`
 		DeploymentID string          `json:"deployment_id"`
 		JWKS         json.RawMessage `json:"jwks"`
+		Socket       string          `json:"json_socket"`
 		Launches     []launch        `json:"launches"`
-	}{workload.Issuer, workload.ClientID, workload.DeploymentID, b.key.KeySet(), nil}
+	}{workload.Issuer, workload.ClientID, workload.DeploymentID, b.key.KeySet(), socket, nil}
 	for _, request := range requests {
-		given.Launches = append(given.Launches, launch{request.token, request.state, request.nonce})
+		given.Launches = append(given.Launches, launch{request.token, request.state, request.nonce, request.Browser.CookieHeader})
 	}
 	text, err := json.Marshal(given)
 	if err != nil {
@@ -182,7 +184,7 @@ func beside(ctx context.Context, b *bench) (r reading, err error) {
 	if err != nil {
 		return reading{}, err
 	}
-	path, err := b.peersFile(requests)
+	path, err := b.peersFile(c.jsonSocket, requests)
 	if err != nil {
 		return reading{}, err
 	}
@@ -205,5 +207,42 @@ func beside(ctx context.Context, b *bench) (r reading, err error) {
 		return reading{}, err
 	}
 	words = append(words, fmt.Sprintf("sidecar %.2f R", own.server), "took "+time.Since(begun).Round(time.Second).String())
-	return reading{[]float64{cost["PyLTI1p3"] / own.server, cost["ltijs"] / own.server}, strings.Join(words, ", ")}, nil
+	cost["sidecar"] = own.server
+	return reading{[]float64{cost["PyLTI1p3"] / own.server, cost["ltijs"] / own.server}, strings.Join(words, ", "), cost}, nil
+}
+
+// nodeTool compares what a launch costs a Node tool that asks the sidecar with what jsonwebtoken costs it.
+func nodeTool(ctx context.Context, b *bench) (r reading, err error) {
+	peers, err := b.installPeers(ctx)
+	if err != nil {
+		return reading{}, err
+	}
+	c, err := b.startSidecar(ctx, settings{})
+	if err != nil {
+		return reading{}, err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	requests, err := b.prepare(ctx, c.launches, b.count)
+	if err != nil {
+		return reading{}, err
+	}
+	path, err := b.peersFile(c.jsonSocket, requests)
+	if err != nil {
+		return reading{}, err
+	}
+	extra := map[string]float64{}
+	for _, p := range peers {
+		if p.name != "jsonwebtoken" {
+			continue
+		}
+		if extra["jsonwebtoken"], err = b.cpuPerLaunch(ctx, p, path); err != nil {
+			return reading{}, err
+		}
+		command := append(append([]string{}, p.command[:len(p.command)-1]...), "sidecar")
+		if extra["Node tool"], err = b.cpuPerLaunch(ctx, peer{"Node tool", p.directory, command}, path); err != nil {
+			return reading{}, err
+		}
+	}
+	note := fmt.Sprintf("Node tool %.2f R, jsonwebtoken %.2f R", extra["Node tool"], extra["jsonwebtoken"])
+	return reading{[]float64{extra["Node tool"] / extra["jsonwebtoken"]}, note, extra}, nil
 }

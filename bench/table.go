@@ -30,6 +30,7 @@ type row struct {
 type reading struct {
 	values []float64
 	note   string
+	extra  map[string]float64 // what the page says beside the figures, by name
 }
 
 // result is what a row came to.
@@ -38,6 +39,8 @@ type result struct {
 	Rounds [][]float64   `json:"rounds"`
 	Note   string        `json:"note"` // of the last round
 	Took   time.Duration `json:"took_ns"`
+
+	Extra map[string]float64 `json:"extra,omitempty"` // medians
 }
 
 // results are the rows of one commit, kept from run to run.
@@ -127,6 +130,7 @@ func (b *bench) row(ctx context.Context, r *row) (result, error) {
 		rounds = b.rounds
 	}
 	var measured result
+	extra := map[string][]float64{}
 	for round := range rounds {
 		one, err := r.measure(ctx, b)
 		if err != nil {
@@ -137,6 +141,13 @@ func (b *bench) row(ctx context.Context, r *row) (result, error) {
 		}
 		progress("%s %d/%d: %s", r.name, round+1, rounds, one.note)
 		measured.Rounds, measured.Note = append(measured.Rounds, one.values), one.note
+		for name, value := range one.extra {
+			extra[name] = append(extra[name], value)
+		}
+	}
+	measured.Extra = map[string]float64{}
+	for name, values := range extra {
+		measured.Extra[name] = measure.Median(values)
 	}
 	for i := range r.figures {
 		var values []float64

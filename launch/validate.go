@@ -112,9 +112,6 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 	if err := c.findKey(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.checkUnused(ctx); err != nil {
-		return nil, err
-	}
 	var err error
 	if c.leave, err = c.admission.enter(ctx, share{c.caller, c.registration.Name}); err != nil {
 		return nil, err
@@ -135,6 +132,9 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 
 // read is the part that needs the processor, and little else.
 func (c *validation) read(ctx context.Context) error {
+	if err := c.checkUnused(ctx); err != nil {
+		return err
+	}
 	if err := c.readPayload(); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func New(config Config) (*Server, error) {
 
 // Limits of the gRPC server. Each is explicit: the library's own are unlimited streams and 16 MiB of headers.
 const (
-	maxStreams     = 256       // concurrent, on one connection
+	maxStreams     = 128       // concurrent, on one connection: beyond, calls wait at the caller, where they cost us nothing
 	maxHeaderList  = 16 << 10  // bytes
 	maxMessage     = 264 << 10 // bytes received: a body of notices has at most 256 KiB, an id_token 128 KiB
 	maxSend        = 4 << 20   // bytes
