@@ -310,6 +310,9 @@ func (c *validation) explainKey(err error) error {
 	if held := refusal.Metadata["held_kids"]; held != "" {
 		explained.Message += fmt.Sprintf("; it has %s", held)
 	}
+	if refusal.RetryAfter > 0 {
+		explained.Message += fmt.Sprintf("; it can be fetched again in %s", refusal.RetryAfter.Round(time.Second))
+	}
 	explained.Message += "."
 	return &explained
 }
@@ -368,6 +371,9 @@ func (c *validation) accept() (*Outcome, error) {
 	c.launch.ClaimsJSON = alias(c.token.Payload)
 	c.launch.TargetChanged = c.launch.TargetLinkURI != "" && c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
 	if err := c.sealProctoring(); err != nil {
+		return nil, err
+	}
+	if err := c.sealDeepLinking(c.caller, c.launch); err != nil {
 		return nil, err
 	}
 	var err error

@@ -90,6 +90,12 @@ func (s *launchService) learn(ctx context.Context, l *launch.Launch) {
 	if l.Memberships != nil {
 		uris = append(uris, l.Memberships.ContextMembershipsURI)
 	}
+	if l.Groups != nil {
+		uris = append(uris, l.Groups.GroupsURI, l.Groups.GroupSetsURI)
+	}
+	if l.Events != nil {
+		uris = append(uris, l.Events.URI)
+	}
 	if l.Notices != nil {
 		uris = append(uris, l.Notices.URI)
 	}
@@ -139,6 +145,7 @@ func (s *launchService) ValidateNotices(ctx context.Context, request *pb.Validat
 	for _, result := range results {
 		if result.Refusal != nil {
 			refused[string(result.Refusal.Reason)]++
+			s.config.Metrics.refused(result.Refusal.Reason)
 			s.logRefusedNotice(ctx, result.Refusal)
 		}
 		response.Results = append(response.Results, noticeResultToProto(result))
