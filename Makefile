@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster bench bench-quick
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -68,3 +68,9 @@ model: ## every state of the seal, the fence and the outbox, with more faults th
 
 drill-roster: ## rosters of 100,000 members, in one page and in many, and how much memory they take
 	@scripts/drill-roster.sh
+
+bench: ## what a launch costs beside a bare RSA check and other libraries; at most 20 minutes; writes docs/performance.md (ROWS=, RESUME=1)
+	@ROWS='$(ROWS)' RESUME='$(RESUME)' scripts/bench.sh
+
+bench-quick: ## T1, T2 and T13 of it, one round, no peers
+	@scripts/bench.sh quick

@@ -122,8 +122,9 @@ func closed(ctx context.Context, count, concurrency int, call caller) *outcome {
 // answer; 0: for ever.
 func open(ctx context.Context, count int, rate float64, limit int, patience time.Duration, call caller) *outcome {
 	begun := time.Now()
-	due := make(chan int)
-	var busy int // written by this goroutine only
+	due := make(chan int, limit)
+	var underWay atomic.Int64
+	busy := 0
 	finished := make(chan *outcome, 1)
 	go func() {
 		finished <- workers(limit, func(own *outcome) {
@@ -135,6 +136,7 @@ func open(ctx context.Context, count int, rate float64, limit int, patience time
 				}
 				own.time(limited, at, i, call)
 				cancel()
+				underWay.Add(-1)
 			}
 		})
 	}()
@@ -142,14 +144,15 @@ func open(ctx context.Context, count int, rate float64, limit int, patience time
 		if wait := time.Until(begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))); wait > 0 {
 			time.Sleep(wait)
 		}
-		select {
-		case due <- i:
-		default:
-			busy++
-		}
 		if ctx.Err() != nil {
 			break
 		}
+		if underWay.Load() >= int64(limit) {
+			busy++
+			continue
+		}
+		underWay.Add(1)
+		due <- i
 	}
 	close(due)
 	o := <-finished
