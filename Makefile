@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack matrix drill-keys model drill-roster
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / { print $$1 }' $(MAKEFILE_LIST))
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -74,3 +74,9 @@ drill-roster: ## rosters of 100,000 members, in one page and in many, and how mu
 
 drill-scores: ## scores while the sidecar is killed and the platform loses answers (CYCLES=20; DIRECTORY=dir resumes)
 	@CYCLES='$(CYCLES)' DIRECTORY='$(DIRECTORY)' scripts/drill-scores.sh
+
+bench: ## what a launch costs beside a bare RSA check and other libraries; at most 20 minutes; writes docs/performance.md (ROWS=, RESUME=1)
+	@ROWS='$(ROWS)' RESUME='$(RESUME)' scripts/bench.sh
+
+bench-quick: ## T1, T2 and T13 of it, one round, no peers
+	@scripts/bench.sh quick
