@@ -3,19 +3,25 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import express from "express";
-import { InvalidRequest, PlatformError, withLineItem, type Launch } from "ltisidecar";
+import { createSidecar, InvalidRequest, PlatformError, withLineItem, type Launch } from "ltisidecar";
 import { ltiRoutes } from "ltisidecar/express";
 import { platforms, startStack, type Stack } from "ltisidecar/testing";
 import { needsBinaries } from "./needs_binaries.ts";
 
-async function launched(lti: Stack, platform: string, user = "student", message = ""): Promise<Launch> {
+async function launched(
+  lti: Stack,
+  platform: string,
+  user = "student",
+  message = "",
+  sidecar = lti.sidecar,
+): Promise<Launch> {
   const launches: Launch[] = [];
   const keep = (launch: Launch, _req: unknown, res: { send(text: string): unknown }) => {
     launches.push(launch);
     res.send("launched");
   };
   const app = express();
-  app.use("/lti", ltiRoutes({ sidecar: lti.sidecar, onLaunch: keep, onDeepLinking: keep }));
+  app.use("/lti", ltiRoutes({ sidecar, onLaunch: keep, onDeepLinking: keep }));
   const page = await lti.browser(platform, { tool: await lti.serve(app) }).launch(user, message);
   assert.equal(page.text, "launched");
   return launches[0]!;
@@ -55,9 +61,10 @@ describe("the services of real platforms", needsBinaries, () => {
       });
     });
 
-    test(`${platform}: deliveries are watched and tried again`, async () => {
-      const { sidecar } = lti;
-      const { grades, user } = await launched(lti, platform, "student6");
+    test(`${platform}: deliveries are watched and tried again, over gRPC`, async (t) => {
+      const sidecar = createSidecar({ address: lti.grpcAddress });
+      t.after(() => sidecar.close());
+      const { grades, user } = await launched(lti, platform, "student6", "", sidecar);
       assert.ok(grades && user);
       let { cursor, complete } = await sidecar.listScoreDeliveries(platform);
       while (!complete) ({ cursor, complete } = await sidecar.listScoreDeliveries(platform, { cursor }));

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,9 +32,15 @@ def platform(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def launched(lti: Stack, platform: str, user: str = "student", message: str = "") -> Launch:
+@pytest.fixture(params=["grpc", "http"])
+def real(request: pytest.FixtureRequest, lti: Stack) -> Iterator[Sidecar]:
+    with Sidecar(lti.address if request.param == "grpc" else lti.http_address) as sidecar:
+        yield sidecar
+
+
+def launched(lti: Stack, sidecar: Sidecar, platform: str, user: str = "student", message: str = "") -> Launch:
     launches: list[Launch] = []
-    routes = LTIBlueprint(lti.sidecar)
+    routes = LTIBlueprint(sidecar)
 
     def keep(launch: Launch) -> Any:
         launches.append(launch)
@@ -48,11 +55,11 @@ def launched(lti: Stack, platform: str, user: str = "student", message: str = ""
     return launches[0]
 
 
-def test_a_line_item_from_its_making_to_its_end(lti: Stack, platform: str) -> None:
-    launch = launched(lti, platform)
+def test_a_line_item_from_its_making_to_its_end(lti: Stack, real: Sidecar, platform: str) -> None:
+    launch = launched(lti, real, platform)
     assert launch.grades is not None
     assert launch.user is not None
-    sidecar = lti.sidecar
+    sidecar = real
     wanted = LineItem(label="Essay", score_maximum=20, resource_id="essay-1", tag="final")
     made = sidecar.ensure_line_item(launch.grades, wanted)
     assert made.created
@@ -79,21 +86,21 @@ def test_a_line_item_from_its_making_to_its_end(lti: Stack, platform: str) -> No
     assert caught.value.reason is Reason.LINE_ITEM_NOT_FOUND
 
 
-def test_deliveries_are_listed_watched_and_tried_again(lti: Stack, platform: str) -> None:
-    launch = launched(lti, platform, "student6")
+def test_deliveries_are_listed_watched_and_tried_again(lti: Stack, real: Sidecar, platform: str) -> None:
+    launch = launched(lti, real, platform, "student6")
     assert launch.grades is not None
     assert launch.user is not None
-    sidecar = lti.sidecar
+    sidecar = real
     before = sidecar.list_score_deliveries(platform)
     while not before.complete:
         before = sidecar.list_score_deliveries(platform, cursor=before.cursor)
     with sidecar.watch_score_deliveries(platform, cursor=before.cursor) as watch:
-        score = Score(launch.user.id, 8, 10)
-        delivered = sidecar.post_score(launch.grades, score, request_id=f"{platform}-1")
+        score, name = Score(launch.user.id, 8, 10), str(uuid.uuid4())
+        delivered = sidecar.post_score(launch.grades, score, request_id=name)
         assert delivered.state is DeliveryState.DELIVERED
-        assert sidecar.post_score(launch.grades, score, request_id=f"{platform}-1").delivery_id == delivered.delivery_id
+        assert sidecar.post_score(launch.grades, score, request_id=name).delivery_id == delivered.delivery_id
         with pytest.raises(InvalidRequest) as caught:
-            sidecar.post_score(launch.grades, Score(launch.user.id, 9, 10), request_id=f"{platform}-1")
+            sidecar.post_score(launch.grades, Score(launch.user.id, 9, 10), request_id=name)
         assert caught.value.reason is Reason.REQUEST_ID_REUSED
         stop = threading.Timer(20, watch.close)  # so that a test that fails does not hang
         stop.start()
@@ -113,16 +120,16 @@ def test_deliveries_are_listed_watched_and_tried_again(lti: Stack, platform: str
     assert again.delivery_id == refused[-1].delivery_id
 
 
-def test_content_is_checked_before_it_is_signed(lti: Stack, platform: str) -> None:
-    launch = launched(lti, platform, "teacher", "LtiDeepLinkingRequest")
+def test_content_is_checked_before_it_is_signed(lti: Stack, real: Sidecar, platform: str) -> None:
+    launch = launched(lti, real, platform, "teacher", "LtiDeepLinkingRequest")
     settings = launch.deep_linking
     assert settings is not None
     assert "ltiResourceLink" in settings.accept_types
-    answer = lti.sidecar.build_deep_linking_response(settings.deep_linking_token, [ResourceLinkItem(title="Quiz")])
+    answer = real.build_deep_linking_response(settings.deep_linking_token, [ResourceLinkItem(title="Quiz")])
     assert answer.return_uri == settings.return_uri
     assert answer.jwt in answer.reply.body
     with pytest.raises(InvalidRequest) as caught:
-        lti.sidecar.build_deep_linking_response(settings.deep_linking_token, [HtmlItem("<p>", title="x" * 20_000)])
+        real.build_deep_linking_response(settings.deep_linking_token, [HtmlItem("<p>", title="x" * 20_000)])
     assert caught.value.metadata["field"].startswith("items[0]")
     assert settings.deep_linking_token not in repr(launch)
 
@@ -134,7 +141,7 @@ def sakai(lti_programs: None) -> Iterator[Stack]:
 
 
 def test_the_groups_of_a_course(sakai: Stack) -> None:
-    launch = launched(sakai, "sakai", "teacher")
+    launch = launched(sakai, sakai.sidecar, "sakai", "teacher")
     assert launch.groups is not None
     groups = sakai.sidecar.list_groups(launch.groups)
     assert len(groups.groups) == len(sakai.simulator.get("sakai", "groups")) > 0

@@ -258,7 +258,7 @@ export async function startSimulator(cleanup: Cleanup): Promise<Simulator> {
 /** SidecarConfig is more of the sidecar's configuration. */
 export type SidecarConfig = Record<string, unknown> & { readonly listen?: Record<string, unknown> };
 
-/** startSidecar runs a sidecar whose socket is `sidecar.sock` in the directory, and resolves with a client of it. */
+/** startSidecar runs a sidecar whose sockets are `sidecar.sock` and `sidecar-json.sock` in the directory, and resolves with a client of it. */
 export async function startSidecar(
   cleanup: Cleanup,
   directory: string,
@@ -281,7 +281,7 @@ export async function startSidecar(
     }),
   );
   const running = start(cleanup, [program("sidecar"), "serve", "--config", config], 0);
-  const sidecar = createSidecar({ address: `unix://${socket}` });
+  const sidecar = createSidecar({ address: `http+unix://${socket.replace(/\.sock$/, "-json.sock")}` });
   cleanup.defer(() => sidecar.close());
   const gone = once(running.child, "exit").then(() => assert.fail("the sidecar ended"));
   gone.catch(() => undefined); // after the start, the cleanup ends it
@@ -312,9 +312,14 @@ export class Stack {
     this.#cleanup = cleanup;
   }
 
-  /** Address for LTISIDECAR_ADDRESS and `createSidecar`. */
+  /** Address for LTISIDECAR_ADDRESS and `createSidecar`: HTTP. */
   get address(): string {
     return this.sidecar.address;
+  }
+
+  /** The same sidecar over gRPC. */
+  get grpcAddress(): string {
+    return this.address.replace(/^http\+/, "").replace(/-json\.sock$/, ".sock");
   }
 
   /** browser is a fresh one before a platform. Without a `tool`, the tool is asked over HTTPS. */

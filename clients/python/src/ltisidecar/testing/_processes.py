@@ -209,7 +209,9 @@ class Stack:
         self.simulator = simulator
         self.sidecar = sidecar
         self.address = address
-        """For LTISIDECAR_ADDRESS."""
+        """For LTISIDECAR_ADDRESS: gRPC, which both clients speak."""
+        self.http_address = f"http+{address.removesuffix('.sock')}-json.sock"
+        """The same sidecar over HTTP."""
         self.tool_url = tool_url
 
     def browser(self, platform: str = "canvas", *, tool: Tool | None = None, **more: Any) -> Browser:
