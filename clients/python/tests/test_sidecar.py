@@ -64,6 +64,11 @@ def timestamp(time: datetime) -> Timestamp:
     return message
 
 
+def repeated(field: Any) -> bool:
+    """Says whether a field repeats, also with the oldest protobuf that the package admits."""
+    return bool(field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED)
+
+
 def fill(message: Any, *, skip_oneof: bool = False, **values: Any) -> Any:
     """Sets every field of a message to something of its own, or to a value given; not those of a oneof where that is
     said."""
@@ -76,11 +81,11 @@ def fill(message: Any, *, skip_oneof: bool = False, **values: Any) -> Any:
             getattr(message, field.name)["key"] = f"{field.name} value"
         elif field.message_type is not None and field.message_type.name == "Timestamp":
             getattr(message, field.name).CopyFrom(timestamp(NOON))
-        elif field.message_type is not None and field.is_repeated:
+        elif field.message_type is not None and repeated(field):
             fill(getattr(message, field.name).add())
         elif field.message_type is not None:
             fill(getattr(message, field.name))
-        elif field.is_repeated:
+        elif repeated(field):
             getattr(message, field.name).extend([f"{field.name} 1", f"{field.name} 2"])
         elif field.enum_type is not None:
             setattr(message, field.name, 1)
