@@ -68,6 +68,7 @@ type Validator struct {
 	registrations map[fingerprint]*platform.Registration
 	restarts      *restarts
 	seen          *seenNotices
+	admission     *admission
 }
 
 // New makes a Validator.
@@ -98,7 +99,7 @@ func New(config Config) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts, seen: seen}
+	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts, seen: seen, admission: newAdmission(config.Now)}
 	for _, registration := range config.Registry.All() {
 		v.registrations[registrationFingerprint(registration)] = registration
 	}

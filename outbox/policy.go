@@ -124,7 +124,7 @@ func (p policy) outcome(s situation, v Verdict) (records.Outcome, record) {
 	}
 	r.Failures++
 	again := func(ambiguous bool) (records.Outcome, record) {
-		if s.now.Sub(r.Since) >= p.horizon { // of the platform being away
+		if s.now.Sub(r.Since) >= p.horizon {
 			if ambiguous {
 				return end(records.StateUnconfirmed)
 			}
