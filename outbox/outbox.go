@@ -179,6 +179,9 @@ func (o *Outbox) Submit(ctx context.Context, item Item, wait time.Duration) (ent
 	defer o.countAwaited(entry.ID, -1)
 	if !o.tryNow(entry.Group, entry.Lane) {
 		o.look()
+		if o.hosts.pausedBeyond(entry.Group, until) {
+			return entry, repeated, nil // waiting would bring nothing
+		}
 	}
 	return o.await(ctx, entry, changed, until), repeated, nil
 }

@@ -45,9 +45,10 @@ type Groups interface {
 	Sets(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.GroupSet, error)
 }
 
-// Events sends Caliper events.
+// Events sends Caliper events, or keeps them until their platforms have them. An *events.Queue is one.
 type Events interface {
 	Send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) (time.Time, error)
+	Keep(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) error
 }
 
 // ToolKeys gives the tool's public keys.

@@ -262,12 +262,20 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
-	book, err := openScores(ctx, config, logger, metrics, flags, recordStore, grades, lineItems, ends)
+	kept, err := openOutbox(ctx, config, logger, flags, recordStore)
+	if err != nil {
+		return nil, err
+	}
+	book, err := openScores(ctx, config, logger, metrics, kept, grades, lineItems, ends)
+	if err != nil {
+		return nil, err
+	}
+	queue, err := openEvents(ctx, config, logger, kept, sensors, learned, ends)
 	if err != nil {
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: queue, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
