@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -28,7 +27,7 @@ var reportTemplate = template.Must(template.New("report").Parse(reportText))
 type page struct {
 	Command, Commit, Machine string
 	Unit                     float64 // R in microseconds
-	Rounds                   int
+	Rounds                   string
 	Lines, Notes             []string
 	Figures                  []measure.Figure
 	Peers                    []peerCost
@@ -68,17 +67,22 @@ func writeReport(path string, kept *results, command string) error {
 
 func newPage(kept *results, command string) *page {
 	p := &page{Command: command, Commit: kept.Commit, Machine: machine()}
+	most := 0
 	for _, r := range rows {
 		measured, ok := kept.Rows[r.name]
 		if !ok {
 			continue
 		}
-		p.Rounds = max(p.Rounds, len(measured.Rounds))
+		most = max(most, len(measured.Rounds))
 		for i := range r.figures {
 			p.Lines = append(p.Lines, r.figures[i].Line(measured.Values[i]))
 			p.Figures = append(p.Figures, r.figures[i])
 		}
 		p.Notes = append(p.Notes, r.name+": "+measured.Note)
+	}
+	p.Rounds = "Each figure is of one round."
+	if most > 1 {
+		p.Rounds = fmt.Sprintf("Each figure is the median of up to %d rounds.", most)
 	}
 	unary := kept.Rows["T2"].Extra
 	p.Unit = unary["R in microseconds"]
@@ -91,6 +95,9 @@ func newPage(kept *results, command string) *page {
 			found := monday.simulate(cores*p.PerCore, 1)
 			p.Crest = found.crest
 			round := func(d time.Duration) string {
+				if d < time.Millisecond {
+					return "1ms"
+				}
 				if d < time.Second {
 					return d.Round(time.Millisecond).String()
 				}
@@ -108,10 +115,11 @@ func (p *page) addPeers(kept *results) {
 	if len(costs) == 0 || p.Unit == 0 {
 		return
 	}
-	for name, cost := range costs {
-		p.Peers = append(p.Peers, peerCost{name, cost, 1e6 / (cost * p.Unit)})
+	for _, name := range []string{"sidecar", "PyLTI1p3", "ltijs", "jsonwebtoken", "golang-jwt", "jwx"} {
+		if cost := costs[name]; cost > 0 {
+			p.Peers = append(p.Peers, peerCost{name, cost, 1e6 / (cost * p.Unit)})
+		}
 	}
-	slices.SortFunc(p.Peers, func(a, b peerCost) int { return strings.Compare(a.Name, b.Name) })
 	add := func(name string, tool, sidecar float64, without string) {
 		if tool > 0 && sidecar > 0 {
 			p.Together = append(p.Together, together{name, tool, sidecar, tool + sidecar, without})
@@ -138,6 +146,10 @@ func machine() string {
 		_ = file.Close() // it was only read
 	}
 	words := []string{fmt.Sprintf("Machine: %s, %d processors, %s", model, runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH)}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		busy, _, _ := strings.Cut(string(load), " ")
+		words = append(words, "load average at the end "+busy)
+	}
 	for _, tool := range [][]string{{"go", "version"}, {"node", "--version"}, {"python3", "--version"}} {
 		if output, err := exec.Command(tool[0], tool[1:]...).Output(); err == nil {
 			words = append(words, tool[0]+" "+strings.TrimPrefix(strings.TrimSpace(string(output)), tool[0]+" version "))

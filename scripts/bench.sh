@@ -13,6 +13,8 @@ go build -o "$cache/bench/bench" ./bench
 if [ "${1:-}" = quick ]; then
   exec "$cache/bench/bench" -rows T1,T2 -rounds 1
 fi
+npm_ci clients/node # a peer is a tool that uses the client
+(cd clients/node && npm run --silent build)
 if [ -n "${ROWS:-}" ]; then
   exec "$cache/bench/bench" -rows "$ROWS" ${RESUME:+-resume}
 fi

@@ -27,8 +27,9 @@ func CPU(pid int) (time.Duration, error) {
 
 // Memory is what a process has in memory, in bytes.
 type Memory struct {
-	Resident int64 // now
-	Peak     int64 // at most, since the start
+	Resident  int64 // now
+	Anonymous int64 // the part of it that is not pages of files, which the system takes back when it needs them
+	Peak      int64 // resident at most, since the start
 }
 
 // MemoryOf returns the memory of a process, by /proc/PID/status.
@@ -48,6 +49,8 @@ func parseMemory(status []byte) (Memory, error) {
 		switch string(name) {
 		case "VmRSS":
 			target = &m.Resident
+		case "RssAnon":
+			target = &m.Anonymous
 		case "VmHWM":
 			target = &m.Peak
 		default:

@@ -10,8 +10,8 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	m, err := parseMemory([]byte("Name:\tsidecar\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\nThreads:\t9\n"))
-	if err != nil || m != (Memory{Resident: 10 << 20, Peak: 20 << 20}) {
+	m, err := parseMemory([]byte("Name:\tsidecar\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\nRssAnon:\t    4096 kB\nThreads:\t9\n"))
+	if err != nil || m != (Memory{Resident: 10 << 20, Anonymous: 4 << 20, Peak: 20 << 20}) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	for _, text := range []string{"", "VmRSS:\t1 kB\n", "VmRSS:\tmany kB\nVmHWM:\t1 kB\n"} {

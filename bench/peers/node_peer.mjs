@@ -4,7 +4,6 @@
 
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -41,37 +40,19 @@ function jsonwebtoken() {
   }
 }
 
-// sidecar is a tool that asks the sidecar, with nothing but node:http: what the JSON transport of a client costs at least.
-function sidecar() {
-  const agent = new Agent({ keepAlive: true, maxSockets: parallel })
-  const options = {
-    agent, socketPath: given.json_socket, method: 'POST', path: '/ltisidecar.v1.LaunchService/ValidateLaunch',
-    headers: { 'Content-Type': 'application/json' }
+// sidecar is a tool that asks the sidecar with the client of this repository, over the client's default transport.
+async function sidecar() {
+  const { createSidecar } = await import(new URL('../../clients/node/dist/esm/index.js', import.meta.url))
+  const client = createSidecar({ address: `http+unix://${given.json_socket}` })
+  return async (launch) => {
+    const parameters = [{ name: 'id_token', value: launch.id_token }, { name: 'state', value: launch.state }]
+    const outcome = await client.validateLaunch({ method: 'POST', cookieHeader: launch.cookie, parameters })
+    if (!outcome.launch?.claimsJson) throw new Error('no launch')
   }
-  return (launch) => new Promise((resolve, reject) => {
-    const body = JSON.stringify({
-      browser: {
-        method: 'POST', cookieHeader: launch.cookie,
-        parameters: [{ name: 'id_token', value: launch.id_token }, { name: 'state', value: launch.state }]
-      }
-    })
-    const call = request(options, (response) => {
-      response.setEncoding('utf8')
-      let text = ''
-      response.on('data', (part) => { text += part })
-      response.on('end', () => {
-        const answer = JSON.parse(text)
-        if (response.statusCode !== 200 || !answer.launch?.claimsJson) return reject(new Error(`${response.statusCode} ${text.slice(0, 200)}`))
-        resolve(answer.launch)
-      })
-    })
-    call.on('error', reject)
-    call.end(body)
-  })
 }
 
 const parallel = which === 'sidecar' ? 16 : 1
-const validate = { ltijs, jsonwebtoken, sidecar }[which]()
+const validate = await { ltijs, jsonwebtoken, sidecar }[which]()
 async function all(launches) {
   let next = 0
   await Promise.all(Array.from({ length: parallel }, async () => {

@@ -122,7 +122,7 @@ var mutants = []mutant{
 	{`launch: states from the future pass`, `launch/state.go`, `if s.issued.Sub(now) > maxFuture {`, `if false && (s.issued.Sub(now) > maxFuture) {`, `TestState|TestGoldenLaunches`},
 	{`launch: states of other seals are called forged`, `launch/state.go`, `if generation != seal.Generation {`, `if generation != seal.Generation && false {`, `TestState|TestGoldenLaunches`},
 	{`launch: line breaks in a state pass`, `launch/state.go`, `err != nil || !isStateText(text) || `, `err != nil || `, `TestState|TestGoldenLaunches`},
-	{`launch: two kinds of fingerprints are alike`, `launch/state.go`, `[]byte(kind + "\x00" + text)`, `[]byte("\x00" + text)`, `TestState|TestGoldenLaunches`},
+	{`launch: two kinds of fingerprints are alike`, `launch/state.go`, `append(append(append(data, kind...), 0), text...)`, `append(append(data, 0), text...)`, `TestState|TestGoldenLaunches`},
 	{`launch: repeated parameters pass`, `launch/browser.go`, `repeated := values[parameter.Name]; repeated {`, `repeated := values[parameter.Name]; repeated && false {`, `TestForm|TestGoldenLaunches`},
 	{`launch: long parameters pass`, `launch/browser.go`, `if len(parameter.Value) > limit {`, `if false && (len(parameter.Value) > limit) {`, `TestForm|TestGoldenLaunches`},
 	{`launch: many parameters pass`, `launch/browser.go`, `len(r.Parameters) > maxParameters || `, ``, `TestForm|TestGoldenLaunches`},
