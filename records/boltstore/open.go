@@ -3,6 +3,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -183,12 +184,15 @@ func inspect(db *bolt.DB) error {
 		if format == nil {
 			return errors.New("it is not a store of this program")
 		}
-		if value := format.Get(formatKey); string(value) != string(formatValue) {
-			return fmt.Errorf("its format is %q, and this version reads %q", value, formatValue)
+		if value := format.Get(formatKey); !bytes.Equal(value, formatValue) && !bytes.Equal(value, lanesFormatValue) {
+			return fmt.Errorf("its format is %q, and this version reads %q and %q", value, formatValue, lanesFormatValue)
 		}
 		return tx.ForEach(func(name []byte, bucket *bolt.Bucket) error {
-			if string(name) == string(formatBucket) {
+			switch string(name) {
+			case string(formatBucket):
 				return nil
+			case string(lanesBucket):
+				return inspectTree(bucket)
 			}
 			if err := checkKind(string(name)); err != nil {
 				return err
@@ -205,6 +209,24 @@ func inspect(db *bolt.DB) error {
 				return nil
 			})
 		})
+	})
+}
+
+// inspectTree reads a bucket and all below it.
+func inspectTree(bucket *bolt.Bucket) error {
+	var last []byte
+	return bucket.ForEach(func(key, value []byte) error {
+		if last != nil && bytes.Compare(key, last) <= 0 {
+			return errors.New("the keys of a lane are out of order")
+		}
+		last = append(last[:0], key...)
+		if value != nil {
+			return nil
+		}
+		if below := bucket.Bucket(key); below != nil {
+			return inspectTree(below)
+		}
+		return nil
 	})
 }
 

@@ -42,6 +42,8 @@ type Store struct {
 	closing   chan struct{} // closed when Close begins
 	closeOnce sync.Once
 	closeErr  error
+
+	commits commits
 }
 
 // Get implements records.Store.
@@ -72,7 +74,7 @@ func (s *Store) Put(ctx context.Context, document records.Document) (uint64, err
 	entry := make([]byte, 0, versionSize+len(document.Value))
 	entry = append(binary.BigEndian.AppendUint64(entry, version), document.Value...)
 	return do(ctx, s, func() (uint64, error) {
-		return version, s.db.Update(func(tx *bolt.Tx) error {
+		return version, s.update(func(tx *bolt.Tx) error {
 			bucket, err := tx.CreateBucketIfNotExists([]byte(document.Kind))
 			if err != nil {
 				return err
@@ -82,7 +84,7 @@ func (s *Store) Put(ctx context.Context, document records.Document) (uint64, err
 				return err
 			}
 			if present.Version != document.Version {
-				return conflict(document.Kind, present.Version, document.Version)
+				return refusal{conflict(document.Kind, present.Version, document.Version)}
 			}
 			return bucket.Put([]byte(document.Key), entry)
 		})
@@ -95,14 +97,17 @@ func (s *Store) Delete(ctx context.Context, kind, key string, version uint64) er
 		return err
 	}
 	_, err := do(ctx, s, func() (struct{}, error) {
-		return struct{}{}, s.db.Update(func(tx *bolt.Tx) error {
+		return struct{}{}, s.update(func(tx *bolt.Tx) error {
 			bucket := tx.Bucket([]byte(kind))
 			present, err := find(bucket, kind, key)
+			if errors.Is(err, records.ErrNotFound) {
+				return refusal{err}
+			}
 			if err != nil {
 				return err
 			}
 			if present.Version != version {
-				return conflict(kind, present.Version, version)
+				return refusal{conflict(kind, present.Version, version)}
 			}
 			return bucket.Delete([]byte(key))
 		})
@@ -264,7 +269,10 @@ func conflict(kind string, present, wanted uint64) error {
 
 // outcome leaves the errors of the contract as they are.
 func outcome(err error) error {
-	for _, known := range []error{records.ErrNotFound, records.ErrConflict, records.ErrInvalid, records.ErrUnavailable} {
+	for _, known := range []error{
+		records.ErrNotFound, records.ErrConflict, records.ErrInvalid, records.ErrUnavailable, records.ErrNoneDue,
+		records.ErrLeaseLost, records.ErrNotEnded, records.ErrFull, records.ErrLaneFull, records.ErrNoSpace,
+	} {
 		if errors.Is(err, known) {
 			return err
 		}

@@ -236,7 +236,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = db.Update(func(tx *bolt.Tx) error {
-				return tx.Bucket(formatBucket).Put(formatKey, []byte("records 2"))
+				return tx.Bucket(formatBucket).Put(formatKey, []byte("records 3"))
 			})
 			if err := errors.Join(err, db.Close()); err != nil {
 				t.Fatal(err)
