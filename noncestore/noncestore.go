@@ -14,6 +14,7 @@ package noncestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -46,6 +47,8 @@ var (
 	// ErrUnavailable: the store cannot be read or written, or a write's outcome is unknown. The nonce counts as
 	// not accepted, whether or not it was written.
 	ErrUnavailable = errors.New("noncestore: the store is unavailable")
+	// ErrClockSkew is an ErrUnavailable: the store's clock and ours differ too much to say what it has forgotten.
+	ErrClockSkew = fmt.Errorf("%w: its clock differs from ours by more than a minute", ErrUnavailable)
 )
 
 // ReplayError says that a nonce was redeemed before.
