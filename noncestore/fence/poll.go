@@ -25,8 +25,9 @@ type view struct {
 	fence  Fence
 	seal   noncestore.Seal
 	begun  time.Duration // by the monotonic clock
-	offset time.Duration // the server's clock minus our monotonic clock
-	err    error         // why the store cannot be used; fence and offset are then those of the last good view
+	offset time.Duration // the server's clock minus our monotonic clock, too large by up to took
+	took   time.Duration // how long the poll took
+	err    error         // why the store cannot be used; the rest is then that of the last good view
 }
 
 // poll is a poll under way.
@@ -115,7 +116,7 @@ func (s *Store) look() *view {
 	last := s.view.Load()
 	now, err := s.see(ctx, last, noncestore.Generation{})
 	if err == nil && last != nil && now.fence.Generation == last.fence.Generation {
-		if jump := (now.offset - last.offset).Abs(); jump > maxJump+s.config.Monotonic()-now.begun {
+		if jump := (now.offset - last.offset).Abs(); jump > maxJump+now.took+last.took {
 			if now, err = s.see(ctx, last, now.fence.Generation); err == nil && now.fence.Replaced != "" {
 				now.fence.Replaced = fmt.Sprintf("the store's clock moved by %s against ours", jump.Round(time.Second))
 			}
@@ -135,7 +136,7 @@ func (s *Store) look() *view {
 func (s *Store) lost(last *view, err error) *view {
 	v := &view{begun: s.config.Monotonic(), err: unavailable(err)}
 	if last != nil {
-		v.fence, v.offset = last.fence, last.offset
+		v.fence, v.offset, v.took = last.fence, last.offset, last.took
 	}
 	s.tell(last, v)
 	return v
@@ -172,8 +173,8 @@ func (s *Store) see(ctx context.Context, last *view, replace noncestore.Generati
 	if v.fence, err = s.config.Engine.Poll(ctx, proposal); err != nil {
 		return nil, err
 	}
-	if took := s.config.Monotonic() - v.begun; took > pollTime {
-		return nil, fmt.Errorf("the poll took %s", took.Round(time.Millisecond)) // its offset says nothing
+	if v.took = s.config.Monotonic() - v.begun; v.took > pollTime {
+		return nil, fmt.Errorf("the poll took %s", v.took.Round(time.Millisecond)) // its offset says nothing
 	}
 	v.offset = time.Duration(v.fence.Now.UnixNano()) - v.begun
 	v.err = s.checkSkew(v.fence.Now, sent)

@@ -19,10 +19,10 @@ import (
 // Times of a Store.
 const (
 	pollInterval = time.Second
-	pollTime     = 2 * time.Second       // of one poll
+	pollTime     = 5 * time.Second       // of one poll
 	pollPause    = 50 * time.Millisecond // between two polls, however many calls ask for one
 	viewLife     = 3 * time.Second       // a view that is older says nothing of the store now
-	attemptTime  = time.Second           // of one attempt to redeem
+	attemptTime  = 2 * time.Second       // of one attempt to redeem
 	attempts     = 3
 )
 

@@ -74,9 +74,6 @@ func Run(t *testing.T, newMemory func(t *testing.T) Memory) {
 		{"open again after a clean close", (*suite).openAgain},
 		{"two handles", (*suite).twoHandles},
 		{"skewed clocks", (*suite).skewedClocks},
-		{"lost memory", func(s *suite) { s.eachLoss(newMemory, (*suite).lostMemory) }},
-		{"lost between opening a state and redeeming", func(s *suite) { s.eachLoss(newMemory, (*suite).lostBetween) }},
-		{"lost memory of two handles", func(s *suite) { s.eachLoss(newMemory, (*suite).lostByTwo) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -84,6 +81,21 @@ func Run(t *testing.T, newMemory func(t *testing.T) Memory) {
 			test.run(&suite{T: t, Memory: newMemory(t), ctx: ctx})
 		})
 	}
+	RunLosses(t, newMemory)
+}
+
+// RunLosses runs only the tests of lost memory. It is for losses that need much, such as a server of their own.
+func RunLosses(t *testing.T, newMemory func(t *testing.T) Memory) {
+	for name, test := range lossTests {
+		t.Run(name, func(t *testing.T) { (&suite{T: t, Memory: newMemory(t)}).eachLoss(newMemory, test) })
+	}
+}
+
+// lossTests are the tests of lost memory.
+var lossTests = map[string]func(s *suite, lose func()){
+	"lost memory": (*suite).lostMemory,
+	"lost between opening a state and redeeming": (*suite).lostBetween,
+	"lost memory of two handles":                 (*suite).lostByTwo,
 }
 
 // eachLoss runs a test for each way of losing, on a memory of its own.
@@ -93,8 +105,10 @@ func (s *suite) eachLoss(newMemory func(t *testing.T) Memory, test func(s *suite
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Losses)) {
 		s.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
 			memory := newMemory(t)
-			test(&suite{T: t, Memory: memory, ctx: s.ctx}, memory.Losses[name])
+			test(&suite{T: t, Memory: memory, ctx: ctx}, memory.Losses[name])
 		})
 	}
 }
