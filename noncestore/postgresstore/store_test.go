@@ -195,6 +195,11 @@ func TestPromotionSeenAtOnce(t *testing.T) {
 	if answer.Verdict != fence.Stale {
 		t.Fatalf("verdict %d under the seal of the former primary", answer.Verdict)
 	}
+	f, err := e.Poll(t.Context(), fence.Proposal{})
+	check(t, err)
+	if !strings.Contains(f.Incarnation, ":00000002:") {
+		t.Fatalf("the incarnation %s does not name the timeline after a promotion", f.Incarnation)
+	}
 }
 
 // TestLostCommit asks again for a redemption whose answer was lost.
