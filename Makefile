@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -62,3 +62,9 @@ mutants: ## remove each check alone and see a test fail; about 15 minutes; write
 
 drill-keys: ## launches while platforms' keys make trouble: herds, forged kids, rotations, outages, restarts
 	@scripts/drill-keys.sh
+
+model: ## every state of the seal, the fence and the outbox, with more faults than make test has; about ten minutes
+	@MODEL_FULL=1 go test -count=1 -timeout 40m -v ./model
+
+drill-roster: ## rosters of 100,000 members, in one page and in many, and how much memory they take
+	@scripts/drill-roster.sh

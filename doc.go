@@ -26,12 +26,15 @@
 //	records               small durable records: the contract; stores and their common suite lie below it
 //	launch                from login initiation to a validated launch
 //	servicetoken          service tokens and their cache
-//	ags, nrps             scores and rosters
+//	pages                 lists that platforms give page by page
+//	ags                   scores, line items and results
+//	nrps, groups, events  rosters, groups, and Caliper events
 //	server                gRPC in, the packages above out
 //	cmd/sidecar           configuration and wiring: what runs
 //	platformsim           a platform in a box, for demos and tests; it shares no code with what it judges
 //	cmd/platformsim       the same as a binary
 //	clients, examples     clients for Python and Node, and one small tool written with each
+//	model                 models of the seal, the fence and the outbox, explored in full
 //	docs                  errors.md, config.md, platforms.md, and decisions with their reasons
 //	scripts               what the Makefile calls
 //

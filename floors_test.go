@@ -120,11 +120,29 @@ var rooms = map[string]room{
 		no("it declares the signer that it needs", "launch", "noncestore"),
 	}},
 
+	"pages": {floor: 35, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+
 	"ags": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 	"nrps": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+	"groups": {floor: 40, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+	"events": {floor: 40, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
+	}},
+
+	"outbox": {floor: 40, bans: []ban{
+		noGRPC("it delivers, whatever it is"), noDrivers("it keeps entries through the contract of records"),
+		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
+	}},
+	"scores": {floor: 45, bans: []ban{
+		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "outbound", "servicetoken", "launch", "keystore"),
 	}},
 
 	"server": {floor: 50, bans: []ban{
@@ -135,14 +153,16 @@ var rooms = map[string]room{
 
 	"cmd/sidecar": {floor: 60, bans: []ban{no("a simulator has no place in production", "platformsim")}},
 
-	"platformsim":       {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
-	"cmd/demo":          {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
-	"cmd/platformsim":   {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
-	"attack":            {floor: 60, bans: []ban{{paths: []string{module}, why: "it is tests, and a word about them"}}},
-	"testservers":       {floor: 60, bans: []ban{{paths: []string{module}, why: "it knows servers, not what we keep in them"}}},
-	"scripts/mutants":   {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
-	"scripts/drillkeys": {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
-	"scripts/size":      {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"platformsim":         {floor: 50, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"cmd/demo":            {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"cmd/platformsim":     {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"attack":              {floor: 60, bans: []ban{{paths: []string{module}, why: "it is tests, and a word about them"}}},
+	"scripts/mutants":     {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
+	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
+	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"scripts/size":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"model":               {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
+	"testservers":         {floor: 60, bans: []ban{{paths: []string{module}, why: "it knows servers, not what we keep in them"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.
@@ -152,7 +172,7 @@ var onlyImporters = []struct {
 	why  string
 }{
 	{"github.com/lestrrat-go/jwx", []string{"jose"}, "the strict gate must stand before every use of it"},
-	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size"}, "the transport ends at server"},
+	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster"}, "the transport ends at server"},
 	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore"}, "a driver lies below its contract"},
 	{"go.etcd.io/bbolt", []string{"records/boltstore"}, "a driver lies below its contract"},
 	{"github.com/redis/rueidis", []string{"noncestore/redisstore", "testservers"}, "a driver lies below its contract"},

@@ -4,8 +4,7 @@ package ags
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,98 +18,126 @@ import (
 // maxAnswer is how much of an answer to a score is read.
 const maxAnswer = 64 << 10
 
-// Delivery is what became of a score that was not refused.
-type Delivery struct {
-	SentTime   time.Time // the timestamp that the platform got; zero where Superseded
-	ResultURI  string    // where the platform names one
-	Superseded bool      // a newer score of the same user and line item went before, so this one was not sent
+// Draft is a score that was checked, as it is kept until it is sent: all but its timestamp.
+type Draft struct {
+	URI   string        // where it goes
+	Body  []byte        // compact JSON; Send puts the timestamp in front
+	Event time.Time     // score_time, in milliseconds; zero: none was given
+	Grain time.Duration // the platform's smallest step between two timestamps of one user and line item
+
+	Replaces    bool // it says all that an older plain score says, and more recently
+	Replaceable bool // it is plain: it carries nothing that a newer score would not replace
 }
 
-// PostScore sends one score to the line item of an endpoint and waits for the answer. Scores of one user and line item
-// are sent one after the other, each with a timestamp above the one before it. A repeat with the same content and score
-// time, after an outcome that is not known, is sent with the same timestamp, and then a platform that already has it
-// has delivered it. The error is a *lti.Error:
-//   - REQUEST_INVALID, SERVICE_NOT_OFFERED, or what Allowed and the TokenSource answer: nothing was sent;
-//   - SCORE_REFUSED, SCORE_OUTDATED, LINE_ITEM_NOT_FOUND, SERVICE_REFUSED, PLATFORM_THROTTLED: the platform does not
-//     have the score;
-//   - PLATFORM_UNREACHABLE, PLATFORM_UNAVAILABLE, PLATFORM_ANSWER_INVALID, DEADLINE_EXCEEDED, CANCELED: it may have it.
-func (c *Client) PostScore(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, score lti.Score) (Delivery, error) {
+// Draft checks a score for the line item of an endpoint and encodes it, once and for all. The error is a *lti.Error:
+// REQUEST_INVALID, SERVICE_NOT_OFFERED, or what Allowed answers.
+func (c *Client) Draft(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, score lti.Score) (Draft, error) {
 	dialect, err := c.config.Dialect(ctx, registration, endpoint.DeploymentID)
 	if err != nil {
-		return Delivery{}, err
+		return Draft{}, err
 	}
 	if err := checkOffered(registration, &endpoint, dialect); err != nil {
-		return Delivery{}, err
+		return Draft{}, err
 	}
-	now := c.config.Now()
-	body, err := bodyOf(score, dialect, now)
+	body, err := bodyOf(score, dialect, c.config.Now())
 	if err != nil {
-		return Delivery{}, err
+		return Draft{}, err
 	}
 	uri, err := scoresURI(endpoint.LineItemURI)
 	if err != nil {
-		return Delivery{}, err
+		return Draft{}, err
 	}
 	if err := c.config.Allowed(ctx, registration, endpoint.DeploymentID, uri); err != nil {
-		return Delivery{}, err
+		return Draft{}, err
 	}
+	encoded, err := body.encode()
+	if err != nil {
+		return Draft{}, &lti.Error{Reason: lti.ReasonInternal, Cause: err}
+	}
+	plain := score.Comment == "" && body.Submission == nil && len(body.extensions) == 0
+	draft := Draft{
+		URI: uri, Body: encoded, Grain: dialect.ScoreGrain, Replaceable: plain,
+		Replaces: plain && score.ScoreGiven != nil && body.GradingProgress == lti.GradingFullyGraded,
+	}
+	if !score.ScoreTime.IsZero() {
+		draft.Event = score.ScoreTime.UTC().Truncate(time.Millisecond)
+	}
+	return draft, nil
+}
 
-	lane, err := c.enter(ctx, lti.Key("lane", registration.Name, endpoint.LineItemURI, score.UserID))
+// Sending is one attempt to send a draft.
+type Sending struct {
+	Registration *platform.Registration
+	DeploymentID string
+	URI          string
+	Body         []byte    // of the Draft
+	Time         time.Time // the timestamp; the same at every attempt
+	Ambiguous    bool      // an earlier attempt may have arrived: then "not newer" can mean that it did
+
+	// Begin is called before the first byte of the score leaves. Nothing is sent where it fails. Required.
+	Begin func(context.Context) error
+}
+
+// Send posts a score, and once more, with the same bytes and a fresh token, where the token seems to have expired.
+func (c *Client) Send(ctx context.Context, sending Sending) Answer {
+	dialect, err := c.config.Dialect(ctx, sending.Registration, sending.DeploymentID)
 	if err != nil {
-		return Delivery{}, err
+		return notSent(err)
 	}
-	defer lane.leave()
-	event, explicit := score.ScoreTime, true
-	if event.IsZero() {
-		event, explicit = c.config.Now(), false
+	if err := c.config.Allowed(ctx, sending.Registration, sending.DeploymentID, sending.URI); err != nil {
+		return notSent(err)
 	}
-	event = event.UTC().Truncate(time.Millisecond)
-	untimed, err := body.encode()
-	if err != nil {
-		return Delivery{}, &lti.Error{Reason: lti.ReasonInternal, Cause: err}
+	a := attempt{client: c, Sending: sending, dialect: dialect}
+	if err := a.hide(); err != nil {
+		return notSent(err)
 	}
-	try, superseded := lane.next(event, explicit, sha256.Sum256(untimed), dialect.ScoreGrain)
-	if superseded {
-		return Delivery{Superseded: true}, nil
-	}
-	if ahead := try.sent.Sub(try.event) - maxAhead; ahead > 0 {
-		busy := lti.Errorf(lti.ReasonPlatformThrottled, "Too many scores of one user came at once: each needs a timestamp of its own, and they must not run ahead of the time.").
-			With("registration", registration.Name)
-		busy.RetryAfter = max(ahead, time.Second)
-		return Delivery{}, busy
-	}
-	body.Timestamp = try.sent.Format(timestampFormat)
-	timed, err := body.encode()
-	if err != nil {
-		return Delivery{}, &lti.Error{Reason: lti.ReasonInternal, Cause: err}
-	}
-	sending := sending{
-		client: c, registration: registration, deploymentID: endpoint.DeploymentID, dialect: dialect,
-		uri: uri, body: timed, secrets: []string{score.UserID, score.ScoringUserID, score.Comment},
-	}
-	answer, err := sending.send(ctx)
-	if err != nil {
-		var failure *sendError
-		if errors.As(err, &failure) {
-			if failure.arrived {
-				try.ambiguous = true
-				lane.last = try
-			}
-			err = failure.explained
+	timed := timedBody(sending.Body, sending.Time)
+	for repeated := false; ; repeated = true {
+		token, err := c.config.Tokens.Token(ctx, sending.Registration, sending.DeploymentID, []string{lti.ScopeScore})
+		if err != nil {
+			return notSent(err)
 		}
-		return Delivery{}, err
-	}
-	resultURI, refusal := sending.read(answer, try.ambiguous)
-	if refusal != nil {
-		if refusal.Reason == lti.ReasonPlatformUnavailable { // a failure inside the platform can come after it stored the score
-			try.ambiguous = true
-			lane.last = try
+		a.secrets = append(a.secrets, token.AccessToken.Reveal())
+		if err := sending.Begin(ctx); err != nil {
+			return notSent(&lti.Error{Reason: lti.ReasonStoreUnavailable, Cause: err})
 		}
-		return Delivery{}, refusal
+		answer, err := c.config.HTTP.Do(ctx, outbound.Request{
+			Method:  http.MethodPost,
+			URI:     sending.URI,
+			Header:  http.Header{"Authorization": {"Bearer " + token.AccessToken.Reveal()}, "Content-Type": {lti.MediaTypeScore}},
+			Body:    timed,
+			MaxBody: maxAnswer,
+		})
+		if err != nil {
+			return unanswered(err, sending.Registration.Name)
+		}
+		if repeated || !dialect.TokenExpired(answer.Status) || dialect.Throttled(answer.Status, answer.Body) {
+			return a.read(answer)
+		}
+		c.config.Tokens.Drop(token)
 	}
-	try.ambiguous = false
-	lane.last = try
-	return Delivery{SentTime: try.sent, ResultURI: resultURI}, nil
+}
+
+// attempt is one score on its way.
+type attempt struct {
+	Sending
+	client  *Client
+	dialect platform.Dialect
+	secrets []string // hidden in what the platform says
+}
+
+// hide notes what of the score must not come back in the platform's words.
+func (a *attempt) hide() error {
+	var personal struct {
+		UserID        string `json:"userId"`
+		ScoringUserID string `json:"scoringUserId"`
+		Comment       string `json:"comment"`
+	}
+	if err := json.Unmarshal(a.Body, &personal); err != nil {
+		return &lti.Error{Reason: lti.ReasonInternal, Message: "A score that was kept is damaged.", Cause: err}
+	}
+	a.secrets = []string{personal.UserID, personal.ScoringUserID, personal.Comment}
+	return nil
 }
 
 // checkOffered refuses endpoints that cannot take a score, and says what to switch on.
@@ -141,49 +168,4 @@ func scoresURI(lineItem string) (string, error) {
 		uri += "?" + query
 	}
 	return uri, nil
-}
-
-// sendError is a score request that brought no answer.
-type sendError struct {
-	explained *lti.Error
-	arrived   bool // the platform may have it
-}
-
-func (e *sendError) Error() string { return e.explained.Error() }
-
-// sending is one score on its way.
-type sending struct {
-	client       *Client
-	registration *platform.Registration
-	deploymentID string
-	dialect      platform.Dialect
-	uri          string
-	body         []byte
-	secrets      []string // hidden in what the platform says
-}
-
-// send posts the body, and once more, with the same bytes and a fresh token, where the token seems to have expired.
-func (s *sending) send(ctx context.Context) (*outbound.Response, error) {
-	for repeated := false; ; repeated = true {
-		token, err := s.client.config.Tokens.Token(ctx, s.registration, s.deploymentID, []string{lti.ScopeScore})
-		if err != nil {
-			return nil, err
-		}
-		s.secrets = append(s.secrets, token.AccessToken.Reveal())
-		answer, err := s.client.config.HTTP.Do(ctx, outbound.Request{
-			Method:  http.MethodPost,
-			URI:     s.uri,
-			Header:  http.Header{"Authorization": {"Bearer " + token.AccessToken.Reveal()}, "Content-Type": {lti.MediaTypeScore}},
-			Body:    s.body,
-			MaxBody: maxAnswer,
-		})
-		if err != nil {
-			var failure *outbound.Error
-			return nil, &sendError{explained: outbound.Explain(err, s.registration.Name), arrived: !errors.As(err, &failure) || failure.Sent}
-		}
-		if repeated || !s.dialect.TokenExpired(answer.Status) || s.dialect.Throttled(answer.Status, answer.Body) {
-			return answer, nil
-		}
-		s.client.config.Tokens.Drop(token)
-	}
 }

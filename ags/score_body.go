@@ -28,16 +28,18 @@ var (
 	gradingValues  = []string{lti.GradingNotReady, lti.GradingFailed, lti.GradingPending, lti.GradingPendingManual, lti.GradingFullyGraded}
 )
 
-// scoreBody is a score as it is sent.
+// scoreBody is a score as it is sent, but for its timestamp.
 type scoreBody struct {
-	Timestamp        string  `json:"timestamp,omitempty"`
-	ScoreGiven       number  `json:"scoreGiven,omitempty"`
-	ScoreMaximum     number  `json:"scoreMaximum,omitempty"`
-	Comment          *string `json:"comment,omitempty"`
-	ActivityProgress string  `json:"activityProgress"`
-	GradingProgress  string  `json:"gradingProgress"`
-	UserID           string  `json:"userId"`
-	ScoringUserID    string  `json:"scoringUserId,omitempty"`
+	ScoreGiven       number          `json:"scoreGiven,omitempty"`
+	ScoreMaximum     number          `json:"scoreMaximum,omitempty"`
+	Comment          *string         `json:"comment,omitempty"`
+	ActivityProgress string          `json:"activityProgress"`
+	GradingProgress  string          `json:"gradingProgress"`
+	UserID           string          `json:"userId"`
+	ScoringUserID    string          `json:"scoringUserId,omitempty"`
+	Submission       *submissionBody `json:"submission,omitempty"`
+
+	extensions []extension
 }
 
 // number is a JSON number without exponent and with no more digits than it needs; empty: none.
@@ -94,14 +96,55 @@ func bodyOf(score lti.Score, dialect platform.Dialect, now time.Time) (scoreBody
 	if score.Comment != "" || dialect.CommentRequired {
 		comment = &score.Comment
 	}
+	submission, err := submissionOf(score)
+	if err != nil {
+		return scoreBody{}, err
+	}
+	extensions, err := extensionsOf(score.ExtensionsJSON)
+	if err != nil {
+		return scoreBody{}, err
+	}
+	if score.Canvas != nil {
+		canvas, err := canvasExtension(score.Canvas, now)
+		if err != nil {
+			return scoreBody{}, err
+		}
+		if slices.ContainsFunc(extensions, func(e extension) bool { return e.name == canvas.name }) {
+			return scoreBody{}, lti.FieldError("score.extensions_json", "it has %s, and canvas_submission is set too: use one of them", canvasSubmission)
+		}
+		if dialect.CanvasSubmission {
+			extensions = append(extensions, canvas)
+		}
+	}
 	return scoreBody{
 		ScoreGiven: numberOf(score.ScoreGiven), ScoreMaximum: numberOf(score.ScoreMaximum), Comment: comment,
 		ActivityProgress: activity, GradingProgress: grading, UserID: score.UserID, ScoringUserID: score.ScoringUserID,
+		Submission: submission, extensions: extensions,
 	}, nil
 }
 
 // encode returns compact JSON: with a line feed in it Moodle could not report a refusal.
-func (b scoreBody) encode() ([]byte, error) { return json.Marshal(b) }
+func (b scoreBody) encode() ([]byte, error) {
+	encoded, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range b.extensions {
+		name, err := json.Marshal(e.name)
+		if err != nil {
+			return nil, err
+		}
+		encoded = append(append(append(encoded[:len(encoded)-1], ','), name...), ':')
+		encoded = append(append(encoded, e.value...), '}')
+	}
+	return encoded, nil
+}
+
+// timedBody puts the timestamp in front of the members of a body, and changes no other byte.
+func timedBody(body []byte, at time.Time) []byte {
+	timed := append([]byte(`{"timestamp":"`), timestamp(at)...)
+	return append(append(timed, `",`...), body[1:]...)
+}
 
 func isID(id string) bool {
 	return utf8.ValidString(id) && utf8.RuneCountInString(id) <= lti.MaxIDLength &&

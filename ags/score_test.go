@@ -5,7 +5,6 @@ package ags
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +65,8 @@ type gradePlatform struct {
 	registration *platform.Registration
 	endpoint     lti.GradeEndpoint
 	now          time.Time
+	begun        int   // calls of Begin
+	beginError   error // what Begin answers
 
 	mutex    sync.Mutex
 	script   []answer // the last one repeats
@@ -135,17 +136,46 @@ func goodScore() lti.Score {
 	return lti.Score{UserID: "ann", ScoreGiven: value(0.1), ScoreMaximum: value(1)}
 }
 
-func (p *gradePlatform) post(score lti.Score) (Delivery, error) {
-	return p.client.PostScore(p.t.Context(), p.registration, p.endpoint, score)
+// post drafts and sends a score, as the outbox does at the first attempt.
+func (p *gradePlatform) post(score lti.Score) (Answer, error) {
+	draft, err := p.client.Draft(p.t.Context(), p.registration, p.endpoint, score)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := p.send(draft, false)
+	if answer.Problem != nil {
+		return answer, answer.Problem
+	}
+	return answer, nil
 }
 
-func (p *gradePlatform) wantDelivered(score lti.Score) Delivery {
-	p.t.Helper()
-	delivery, err := p.post(score)
-	if err != nil || delivery.Superseded {
-		p.t.Fatalf("delivery = %+v, %v", delivery, err)
+func (p *gradePlatform) send(draft Draft, ambiguous bool) Answer {
+	at := draft.Event
+	if at.IsZero() {
+		at = p.now
 	}
-	return delivery
+	return p.client.Send(p.t.Context(), Sending{
+		Registration: p.registration, DeploymentID: "d", URI: draft.URI, Body: draft.Body, Time: at, Ambiguous: ambiguous,
+		Begin: func(context.Context) error { p.begun++; return p.beginError },
+	})
+}
+
+func (p *gradePlatform) draft(score lti.Score) Draft {
+	p.t.Helper()
+	draft, err := p.client.Draft(p.t.Context(), p.registration, p.endpoint, score)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return draft
+}
+
+func (p *gradePlatform) wantDelivered(score lti.Score) Answer {
+	p.t.Helper()
+	answer, err := p.post(score)
+	if err != nil || answer.Outcome != Taken {
+		p.t.Fatalf("answer = %+v, %v", answer, err)
+	}
+	return answer
 }
 
 func (p *gradePlatform) wantReason(score lti.Score, reason lti.Reason) *lti.Error {
@@ -163,19 +193,6 @@ func (p *gradePlatform) wantReason(score lti.Score, reason lti.Reason) *lti.Erro
 	return e
 }
 
-func (p *gradePlatform) timestamps() []string {
-	p.t.Helper()
-	var list []string
-	for _, body := range p.bodies {
-		var members struct{ Timestamp string }
-		if err := json.Unmarshal([]byte(body), &members); err != nil {
-			p.t.Fatal(err)
-		}
-		list = append(list, members.Timestamp)
-	}
-	return list
-}
-
 func TestRequest(t *testing.T) {
 	p := newGradePlatform(t, "", answer{status: 201, body: `{"resultUrl":"https://lms.example/r/1"}`})
 	score := goodScore()
@@ -190,8 +207,8 @@ func TestRequest(t *testing.T) {
 	if p.bodies[0] != want {
 		t.Errorf("body = %s\nwant   %s", p.bodies[0], want)
 	}
-	if delivery.ResultURI != "https://lms.example/r/1" || !delivery.SentTime.Equal(p.now.Truncate(time.Millisecond)) {
-		t.Errorf("delivery = %+v", delivery)
+	if delivery.ResultURI != "https://lms.example/r/1" || p.begun != 1 {
+		t.Errorf("answer = %+v, begun %d times", delivery, p.begun)
 	}
 	if !slices.Equal(p.tokens.scopes, []string{lti.ScopeScore}) {
 		t.Errorf("asked for the scopes %q", p.tokens.scopes)
@@ -377,24 +394,6 @@ func TestExpiredTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
-func TestTimestampsRiseByTheGrain(t *testing.T) {
-	for dialect, want := range map[string][]string{
-		"":       {"2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.679Z", "2026-01-02T03:04:05.680Z", "2026-01-02T03:04:06.000Z"},
-		"moodle": {"2026-01-02T03:04:05.678Z", "2026-01-02T03:04:06.678Z", "2026-01-02T03:04:07.678Z", "2026-01-02T03:04:08.678Z"},
-	} {
-		p := newGradePlatform(t, dialect)
-		p.wantDelivered(goodScore())
-		p.wantDelivered(goodScore())
-		p.now = p.now.Add(-time.Hour) // the clock is set back
-		p.wantDelivered(goodScore())
-		p.now = time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
-		p.wantDelivered(goodScore())
-		if got := p.timestamps(); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", dialect, got, want)
-		}
-	}
-}
-
 func TestCommentWhereItIsRequired(t *testing.T) {
 	for _, test := range []struct{ dialect, comment, want string }{
 		{"", "", ""},
@@ -414,124 +413,139 @@ func TestCommentWhereItIsRequired(t *testing.T) {
 	}
 }
 
-func TestLanesAreApart(t *testing.T) {
-	p := newGradePlatform(t, "moodle")
-	p.wantDelivered(goodScore())
-	other := goodScore()
-	other.UserID = "bob"
-	p.wantDelivered(other)
-	p.endpoint.LineItemURI = strings.Replace(p.endpoint.LineItemURI, "/7/", "/8/", 1)
-	p.wantDelivered(goodScore())
-	if got := p.timestamps(); got[0] != got[1] || got[1] != got[2] {
-		t.Errorf("timestamps = %q", got)
-	}
-}
-
-func TestOlderScoreIsSuperseded(t *testing.T) {
-	p := newGradePlatform(t, "")
-	score := goodScore()
-	score.ScoreTime = p.now
-	p.wantDelivered(score)
-	p.wantDelivered(score) // equal ones keep their order of arrival
-	score.ScoreTime = p.now.Add(-time.Millisecond)
-	delivery, err := p.post(score)
-	if err != nil || !delivery.Superseded || !delivery.SentTime.IsZero() || len(p.requests) != 2 {
-		t.Errorf("%+v, %v after %d requests", delivery, err, len(p.requests))
-	}
-}
-
-func TestRefusedScoreSupersedesNothing(t *testing.T) {
-	p := newGradePlatform(t, "", answer{status: 422}, answer{status: 200})
-	score := goodScore()
-	score.ScoreTime = p.now
-	p.wantReason(score, lti.ReasonScoreRefused)
-	score.ScoreTime = p.now.Add(-time.Minute)
-	p.wantDelivered(score)
-}
-
-func TestRepeatAfterUnknownOutcome(t *testing.T) {
-	for _, unknown := range []answer{{cut: true}, {status: 504}} {
-		p := newGradePlatform(t, "moodle", unknown, answer{status: 409, body: "[]"}, answer{status: 200})
+func TestDraft(t *testing.T) {
+	yes := true
+	for name, test := range map[string]struct {
+		change                func(*lti.Score)
+		replaces, replaceable bool
+	}{
+		"plain":       {func(*lti.Score) {}, true, true},
+		"graded":      {func(s *lti.Score) { s.GradingProgress = lti.GradingFullyGraded }, true, true},
+		"pending":     {func(s *lti.Score) { s.GradingProgress = lti.GradingPending }, false, true},
+		"no score":    {func(s *lti.Score) { s.ScoreGiven = nil }, false, true},
+		"comment":     {func(s *lti.Score) { s.Comment = "fine" }, false, false},
+		"submission":  {func(s *lti.Score) { s.SubmissionTime = time.Unix(1e9, 0) }, false, false},
+		"extension":   {func(s *lti.Score) { s.ExtensionsJSON = `{"https://a.example/x":1}` }, false, false},
+		"canvas":      {func(s *lti.Score) { s.Canvas = &lti.CanvasSubmission{NewSubmission: &yes} }, false, false},
+		"no members":  {func(s *lti.Score) { s.ExtensionsJSON = `{}` }, true, true},
+		"own grading": {func(s *lti.Score) { s.ScoringUserID = "bob" }, true, true},
+	} {
+		p := newGradePlatform(t, "canvas")
 		score := goodScore()
-		score.ScoreTime = p.now
-		if _, err := p.post(score); err == nil {
-			t.Fatal("no error")
+		score.ScoreTime = time.Date(2026, 1, 1, 0, 0, 0, 1_999_999, time.FixedZone("", 3600))
+		test.change(&score)
+		draft := p.draft(score)
+		if draft.Replaces != test.replaces || draft.Replaceable != test.replaceable || draft.Grain != time.Millisecond ||
+			!draft.Event.Equal(time.Date(2025, 12, 31, 23, 0, 0, 1_000_000, time.UTC)) || len(p.requests) != 0 {
+			t.Errorf("%s: %+v", name, draft)
 		}
-		delivery := p.wantDelivered(score) // 409 now means that the first one arrived
-		if p.bodies[0] != p.bodies[1] || !delivery.SentTime.Equal(p.now.Truncate(time.Millisecond)) {
-			t.Errorf("%q, %+v", p.bodies, delivery)
-		}
-		p.wantDelivered(score) // a repeat after a known outcome is a new score
-		if got := p.timestamps(); got[2] != "2026-01-02T03:04:06.678Z" {
-			t.Errorf("timestamps = %q", got)
+	}
+	if draft := newGradePlatform(t, "moodle").draft(goodScore()); !draft.Event.IsZero() || draft.Grain != time.Second {
+		t.Errorf("%+v", draft)
+	}
+}
+
+func TestSameBytesAtEveryAttempt(t *testing.T) {
+	p := newGradePlatform(t, "", answer{cut: true}, answer{status: 200})
+	draft := p.draft(goodScore())
+	if answer := p.send(draft, false); answer.Outcome != Unknown || lti.ReasonOf(answer.Problem) != lti.ReasonPlatformUnreachable || !answer.HostFault {
+		t.Fatalf("%+v", answer)
+	}
+	if answer := p.send(draft, true); answer.Outcome != Taken {
+		t.Fatalf("%+v", answer)
+	}
+	if p.bodies[0] != p.bodies[1] || p.begun != 2 {
+		t.Errorf("%q, begun %d times", p.bodies, p.begun)
+	}
+}
+
+// What "not newer" says of a score that was sent before.
+func TestOutdatedAsEvidence(t *testing.T) {
+	canvas := answer{status: 400, body: `{"errors":{"message":"Provided timestamp of x before last updated timestamp of y"}}`}
+	openedx := answer{status: 400, body: `{"timestamp":["Score already exists for the provided timestamp"]}`}
+	for _, test := range []struct {
+		dialect         string
+		answer          answer
+		plain, repeated Outcome
+	}{
+		{"moodle", answer{status: 409, body: "[]"}, Outdated, Taken},
+		{"openedx", openedx, Outdated, Taken},
+		{"", answer{status: 409}, Outdated, Taken},
+		{"canvas", canvas, Outdated, Outdated}, // Canvas takes an equal time, so it is a newer score that it has
+		{"sakai", answer{status: 400}, Refused, Refused},
+	} {
+		p := newGradePlatform(t, test.dialect, test.answer)
+		draft := p.draft(goodScore())
+		if plain, repeated := p.send(draft, false), p.send(draft, true); plain.Outcome != test.plain || repeated.Outcome != test.repeated {
+			t.Errorf("%s: %d and %d, want %d and %d", test.dialect, plain.Outcome, repeated.Outcome, test.plain, test.repeated)
 		}
 	}
 }
 
-func TestOtherContentAfterUnknownOutcomeIsANewScore(t *testing.T) {
-	p := newGradePlatform(t, "", answer{cut: true}, answer{status: 409})
-	score := goodScore()
-	score.ScoreTime = p.now
-	p.wantReason(score, lti.ReasonPlatformUnreachable)
-	score.ScoreGiven = value(0.2)
-	p.wantReason(score, lti.ReasonScoreOutdated)
-	if got := p.timestamps(); got[0] == got[1] {
-		t.Errorf("timestamps = %q", got)
-	}
-}
-
-func TestFailedTokenLeavesTheLaneAlone(t *testing.T) {
+// Where the beginning cannot be recorded, nothing leaves.
+func TestNothingLeavesBeforeItsStartIsKept(t *testing.T) {
 	p := newGradePlatform(t, "")
-	p.tokens.err = outbound.Explain(&outbound.Error{Kind: outbound.Timeout, Sent: true}, "school")
+	p.beginError = errors.New("disk full")
+	if answer := p.send(p.draft(goodScore()), false); answer.Outcome != NotTaken || len(p.requests) != 0 {
+		t.Errorf("%+v after %d requests", answer, len(p.requests))
+	}
+}
+
+func TestExtensions(t *testing.T) {
+	yes, no := true, false
 	score := goodScore()
-	score.ScoreTime = p.now
-	p.wantReason(score, lti.ReasonPlatformUnreachable)
-	p.tokens.err = nil
-	score.ScoreTime = p.now.Add(-time.Minute)
-	p.wantDelivered(score)
-}
-
-func TestTimestampsDoNotRunAhead(t *testing.T) {
-	p := newGradePlatform(t, "moodle")
-	for range int(maxAhead/time.Second) + 1 {
-		p.wantDelivered(goodScore())
+	score.SubmissionStart, score.SubmissionTime = time.Date(2026, 1, 1, 10, 0, 0, 0, time.FixedZone("", 3600)), time.Date(2026, 1, 1, 9, 30, 0, 0, time.UTC)
+	score.ExtensionsJSON = " {\"https://b.example/x\" : {\"z\": [1, 2.50, \"é\"] } , \"urn:a\":null}\n"
+	score.Canvas = &lti.CanvasSubmission{
+		NewSubmission: &yes, SubmissionType: "online_upload", SubmissionData: "d", SubmissionTime: time.Date(2026, 1, 1, 9, 30, 0, 0, time.UTC),
+		PrioritizeNonToolGrade: &no, PreserveScore: &no, Files: []lti.CanvasFile{{URI: "https://t.example/f", Title: "f.pdf", MediaType: "application/pdf"}, {URI: "https://t.example/g", Title: "g"}},
 	}
-	if e := p.wantReason(goodScore(), lti.ReasonPlatformThrottled); e.RetryAfter != time.Second {
-		t.Errorf("RetryAfter = %v", e.RetryAfter)
-	}
-	p.now = p.now.Add(time.Second)
-	p.wantDelivered(goodScore())
-}
-
-func TestScoresOfALaneAreSentOneByOne(t *testing.T) {
-	p := newGradePlatform(t, "")
-	hold := make(chan struct{})
-	p.hold = hold
-	results := make(chan error, 3)
-	for range 3 {
-		go func() {
-			_, err := p.post(goodScore())
-			results <- err
-		}()
-	}
-	<-p.arrived
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.client.PostScore(ctx, p.registration, p.endpoint, goodScore()); lti.ReasonOf(err) != lti.ReasonCanceled {
-		t.Errorf("waiting for the turn: %v", err)
-	}
-	select {
-	case <-p.arrived:
-		t.Error("two scores of a lane are on their way")
-	default:
-	}
-	close(hold)
-	for range 3 {
-		if err := <-results; err != nil {
-			t.Error(err)
+	common := `{"timestamp":"2026-01-02T03:04:05.678Z","scoreGiven":0.1,"scoreMaximum":1,"activityProgress":"Completed","gradingProgress":"FullyGraded","userId":"ann",` +
+		`"submission":{"startedAt":"2026-01-01T09:00:00.000Z","submittedAt":"2026-01-01T09:30:00.000Z"},"https://b.example/x":{"z":[1,2.50,"é"]},"urn:a":null`
+	canvas := `,"https://canvas.instructure.com/lti/submission":{"new_submission":true,"submission_type":"online_upload","submission_data":"d",` +
+		`"submitted_at":"2026-01-01T09:30:00.000Z","content_items":[{"type":"file","url":"https://t.example/f","title":"f.pdf","media_type":"application/pdf"},` +
+		`{"type":"file","url":"https://t.example/g","title":"g"}],"prioritize_non_tool_grade":false,"preserve_score":false}`
+	for dialect, want := range map[string]string{"canvas": common + canvas + "}", "moodle": common + "}"} {
+		p := newGradePlatform(t, dialect)
+		p.wantDelivered(score)
+		if p.bodies[0] != want {
+			t.Errorf("%s: %s\nwant %s", dialect, p.bodies[0], want)
 		}
 	}
-	if got := p.timestamps(); len(got) != 3 || !slices.IsSorted(got) || got[0] == got[1] || got[1] == got[2] {
-		t.Errorf("timestamps = %q", got)
+}
+
+func TestExtensionsAreChecked(t *testing.T) {
+	canvas := func(c lti.CanvasSubmission) func(*lti.Score) { return func(s *lti.Score) { s.Canvas = &c } }
+	extensions := func(text string) func(*lti.Score) { return func(s *lti.Score) { s.ExtensionsJSON = text } }
+	for _, test := range []struct {
+		change func(*lti.Score)
+		field  string
+	}{
+		{extensions("[]"), "score.extensions_json"}, {extensions("{"), "score.extensions_json"}, {extensions(`{"a":1}`), "score.extensions_json"},
+		{extensions(`{"https://a.example/x":1,"https://a.example/x":2}`), "score.extensions_json"}, {extensions(`{"https://a.example/x":}`), "score.extensions_json"},
+		{extensions(`{"https://a.example/x":1} {}`), "score.extensions_json"}, {extensions(`{"scoreGiven":1}`), "score.extensions_json"},
+		{extensions(`{"https://a.example/x":"` + strings.Repeat("a", maxExtensionsSize) + `"}`), "score.extensions_json"},
+		{extensions("{\"https://a.example/x\":\"\xff\"}"), "score.extensions_json"},
+		{func(s *lti.Score) {
+			s.Canvas, s.ExtensionsJSON = &lti.CanvasSubmission{}, `{"https://canvas.instructure.com/lti/submission":{}}`
+		}, "score.extensions_json"},
+		{canvas(lti.CanvasSubmission{SubmissionType: "essay"}), "score.canvas_submission.submission_type"},
+		{canvas(lti.CanvasSubmission{SubmissionData: strings.Repeat("a", maxSubmissionData+1)}), "score.canvas_submission.submission_data"},
+		{canvas(lti.CanvasSubmission{SubmissionData: "\xff"}), "score.canvas_submission.submission_data"},
+		{canvas(lti.CanvasSubmission{SubmissionTime: time.Date(2026, 1, 2, 3, 5, 6, 0, time.UTC)}), "score.canvas_submission.submission_time"},
+		{canvas(lti.CanvasSubmission{Files: make([]lti.CanvasFile, 21)}), "score.canvas_submission.files"},
+		{canvas(lti.CanvasSubmission{Files: []lti.CanvasFile{{URI: "file:///etc/passwd", Title: "t"}}}), "score.canvas_submission.files.uri"},
+		{canvas(lti.CanvasSubmission{Files: []lti.CanvasFile{{URI: "https://a.example"}}}), "score.canvas_submission.files.title"},
+		{canvas(lti.CanvasSubmission{Files: []lti.CanvasFile{{URI: "https://a.example", Title: "t", MediaType: "\xff"}}}), "score.canvas_submission.files.media_type"},
+		{func(s *lti.Score) { s.SubmissionTime = time.Unix(-1, 0) }, "score.submission_time"},
+		{func(s *lti.Score) { s.SubmissionStart = time.Unix(-1, 0) }, "score.submission_start_time"},
+		{func(s *lti.Score) { s.SubmissionStart, s.SubmissionTime = time.Unix(2, 0), time.Unix(1, 0) }, "score.submission_time"},
+	} {
+		p := newGradePlatform(t, "canvas")
+		score := goodScore()
+		test.change(&score)
+		if e := p.wantReason(score, lti.ReasonRequestInvalid); e.Metadata["field"] != test.field {
+			t.Errorf("field %q, want %q: %v", e.Metadata["field"], test.field, e)
+		}
 	}
 }

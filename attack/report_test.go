@@ -12,15 +12,16 @@ import (
 )
 
 // The least number of vectors that the catalogue must hold, so that none gets lost: single attacks without the open
-// redirects, redirects, and oddities that must be accepted.
+// redirects and outbound requests, redirects, outbound requests, and oddities that must be accepted.
 const (
 	leastAttacks   = 600
+	leastOutbound  = 3000
 	leastRedirects = 1000
 	leastOddities  = 100
 )
 
 var familyNames = map[string]string{
-	"C": "claims and mix-up", "F": "form, state and binding", "J": "header, signature, JSON", "K": "platform keys", "L": "login initiation", "N": "replay", "R": "open redirects",
+	"C": "claims and mix-up", "F": "form, state and binding", "J": "header, signature, JSON", "K": "platform keys", "L": "login initiation", "N": "replay", "R": "open redirects", "S": "outbound requests",
 }
 
 // report is what `make attack` writes as JSON.
@@ -87,15 +88,18 @@ func printReport() error {
 	}
 	fmt.Printf("\nattack: %d of %d refused with the expected reason, %d of %d accepted, %d wycheproof differences (%s)\n",
 		r.Refused, r.Attacks, r.Accepted, r.Oddities, r.Wycheproof.Differences, listed)
-	redirects := 0
-	if o := outcomes["R"]; o != nil {
-		redirects = o.Attacks
+	attacksOf := func(family string) int {
+		if o := outcomes[family]; o != nil {
+			return o.Attacks
+		}
+		return 0
 	}
+	redirects, outbound := attacksOf("R"), attacksOf("S")
 	switch {
 	case r.Refused != r.Attacks || r.Accepted != r.Oddities || r.Wycheproof.Unlisted > 0:
 		return fmt.Errorf("not all came out as they must")
-	case r.Attacks-redirects < leastAttacks || redirects < leastRedirects || r.Oddities < leastOddities:
-		return fmt.Errorf("vectors are missing: at least %d attacks, %d redirects and %d oddities are expected", leastAttacks, leastRedirects, leastOddities)
+	case r.Attacks-redirects-outbound < leastAttacks || redirects < leastRedirects || outbound < leastOutbound || r.Oddities < leastOddities:
+		return fmt.Errorf("vectors are missing: at least %d attacks, %d redirects, %d outbound requests and %d oddities are expected", leastAttacks, leastRedirects, leastOutbound, leastOddities)
 	}
 	return nil
 }

@@ -38,15 +38,19 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
+	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
@@ -152,9 +156,9 @@ type tripwire struct {
 	visits  atomic.Int64
 }
 
-func newTripwire(t *testing.T) *tripwire {
+func newTripwire(t *testing.T, address string) *tripwire {
 	t.Helper()
-	listener := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))
+	listener := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", address))
 	wire := &tripwire{address: listener.Addr().String()}
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -183,15 +187,39 @@ type stack struct {
 	errors    *atomic.Int64
 	tripwire  *tripwire
 	parties   map[string]*party
+	services  *services
 	launches  pb.LaunchServiceClient
+	grades    pb.GradeServiceClient
+	rosters   pb.RosterServiceClient
+	tokens    pb.TokenServiceClient
+	events    pb.EventServiceClient
 }
 
 // newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name.
 func newStack(t *testing.T, instance byte, more ...string) *stack {
 	t.Helper()
-	s := &stack{t: t, clock: new(clock), metrics: server.NewMetrics(), errors: new(atomic.Int64), tripwire: newTripwire(t), parties: map[string]*party{}}
-	mux := http.NewServeMux()
-	keys := httptest.NewTLSServer(mux)
+	return newStackOf(t, instance, func(s *stack, add addParty) {
+		for _, name := range more {
+			add(name, platformKey, nil)
+		}
+	})
+}
+
+// addParty adds a platform with a key; change may be nil.
+type addParty func(name string, key *rsa.PrivateKey, change func(*platform.Registration))
+
+// newStackOf starts a sidecar with the platforms that all families share, and those that more adds.
+func newStackOf(t *testing.T, instance byte, more func(s *stack, add addParty)) *stack {
+	t.Helper()
+	s := &stack{t: t, clock: new(clock), metrics: server.NewMetrics(), errors: new(atomic.Int64), tripwire: newTripwire(t, "127.0.0.1:0"), parties: map[string]*party{}}
+	keys := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := s.parties[strings.TrimPrefix(r.URL.Path, "/")]; p != nil {
+			p.ServeHTTP(w, r)
+			return
+		}
+		s.services.ServeHTTP(w, r)
+	}))
+	s.services = &services{url: keys.URL}
 	t.Cleanup(keys.Close)
 	keys.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	add := func(name string, key *rsa.PrivateKey, change func(*platform.Registration)) {
@@ -205,7 +233,6 @@ func newStack(t *testing.T, instance byte, more ...string) *stack {
 		if change != nil {
 			change(&p.registration)
 		}
-		mux.Handle("/"+name, p)
 		s.parties[name] = p
 	}
 	add("a", platformKey, nil)
@@ -220,9 +247,7 @@ func newStack(t *testing.T, instance byte, more ...string) *stack {
 		r.AllowAnonymous, r.UnknownDeployments = true, platform.AcceptDeployments
 		r.TargetOrigins = []string{"https://media.tool.example:8443", "https://[2001:db8::1]"}
 	})
-	for _, name := range more {
-		add(name, platformKey, nil)
-	}
+	more(s, add)
 	s.serve(keys, instance)
 	return s
 }
@@ -247,18 +272,26 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}, Now: s.clock.now, Monotonic: s.clock.elapsed}))
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: filepath.Join(directory, "keys"), Create: true}))
 	roots := keys.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: roots}))
+	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, RootCAs: roots, Now: s.clock.now}))
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Now: s.clock.now, Logger: logger}))
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: records, Now: s.clock.now}))
 	s.validator = must(launch.New(launch.Config{
 		Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Now: s.clock.now,
 	}))
-	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))
+	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Now: s.clock.now}))
+	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
+	book := must(scores.New(scores.Config{
+		Lanes: must(records.Lanes(boltstore.LanesConfig{Now: s.clock.now})), Registration: registry.ByName, Logger: logger, Now: s.clock.now,
+		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+	}))
 	api := must(server.New(server.Config{
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
-		Rosters:  must(nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
-		ToolKeys: toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
+		Scores:    book,
+		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens)), Pages: reader, Allowed: learned.CheckOrigin})),
+		Rosters:   must(nrps.New(nrps.Config{Pages: reader})),
+		Groups:    must(groups.New(groups.Config{Pages: reader})),
+		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+		ToolKeys:  toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)
@@ -271,13 +304,15 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 		}
 	})
 	connection := must(grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
-	s.launches = pb.NewLaunchServiceClient(connection)
+	s.launches, s.grades = pb.NewLaunchServiceClient(connection), pb.NewGradeServiceClient(connection)
+	s.rosters, s.tokens, s.events = pb.NewRosterServiceClient(connection), pb.NewTokenServiceClient(connection), pb.NewEventServiceClient(connection)
 	t.Cleanup(func() {
 		if err := connection.Close(); err != nil {
 			t.Error(err)
 		}
 		grpcServer.Stop()
 		running.Wait()
+		book.Close()
 		tokens.Close()
 		platformKeys.Close()
 		client.Close()

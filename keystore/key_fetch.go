@@ -72,8 +72,13 @@ func (p *PlatformKeys) fetch(registration *platform.Registration) (brought fetch
 		case lti.ReasonPlatformAnswerInvalid:
 			explained = invalid(explained.Metadata["detail"])
 		default:
+			detail := explained.Metadata["detail"]
+			if explained.Reason == lti.ReasonPlatformUnavailable {
+				detail = "the host kept failing, so requests to it are paused"
+			}
 			explained.Reason = lti.ReasonJWKSUnreachable
-			explained.Message = "The platform's keys could not be fetched: " + cmp.Or(explained.Metadata["detail"], "the sidecar is stopping") + "."
+			explained.Message = "The platform's keys could not be fetched: " + cmp.Or(detail, "the sidecar is stopping") + "."
+			explained = explained.With("detail", detail)
 		}
 		return brought, explained
 	}

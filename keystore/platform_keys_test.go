@@ -72,7 +72,7 @@ func newJWKSPlatform(t *testing.T, staleIfError time.Duration) *jwksPlatform {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client, err := outbound.New(outbound.Config{RootCAs: roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client, err := outbound.New(outbound.Config{RootCAs: roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: p.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,6 +314,21 @@ func TestFirstFailuresAreRetriedSooner(t *testing.T) {
 		p.wantFetches(i + 1)
 		p.advance(1)
 	}
+}
+
+func TestPausedHostIsNamedAsTheCause(t *testing.T) {
+	p := newJWKSPlatform(t, 0)
+	p.fail(503, "")
+	for range 6 { // the fifth failure pauses the host for 5 s, the sixth for 10 s, the seventh for 20 s
+		p.wantReason("a", lti.ReasonJWKSUnreachable)
+		p.advance(minWindow)
+	}
+	p.wantReason("a", lti.ReasonJWKSUnreachable)
+	p.advance(minWindow)
+	if e := p.wantReason("a", lti.ReasonJWKSUnreachable); !strings.Contains(e.Metadata["detail"], "paused") || e.RetryAfter != 5*time.Second {
+		t.Errorf("%v %v, %v", e, e.Metadata, e.RetryAfter)
+	}
+	p.wantFetches(7)
 }
 
 func TestStaleKeyDoesNotWaitForTheNextAttempt(t *testing.T) {

@@ -67,7 +67,7 @@ func newSimulated(t *testing.T, sim *platformsim.Sim, name string) *simulated {
 	s.registration = &platform.Registration{Name: name, Issuer: r.Issuer, JWKSURI: r.JWKSURI}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(sim.CAPEM())
-	s.client, err = outbound.New(outbound.Config{RootCAs: roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s.client, err = outbound.New(outbound.Config{RootCAs: roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: s.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

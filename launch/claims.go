@@ -48,6 +48,8 @@ type claims struct {
 	Custom           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
 	GradeEndpoint    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"`
 	NamesRoleService jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
+	GroupsService    jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"`
+	CaliperService   jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ces/claim/caliper-endpoint-service"`
 
 	DeepLinkingSettings jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"`
 	ForUser             jsontext.Value `json:"https://purl.imsglobal.org/spec/lti/claim/for_user"`

@@ -42,6 +42,9 @@ func (v *Validator) readContent(c *claims, rule *messageRule, registration *plat
 		if launch.DeepLinking, err = v.readDeepLinking(c.DeepLinkingSettings); err != nil {
 			return err
 		}
+		if err := checkDeepLinkingSize(launch); err != nil {
+			return err
+		}
 	}
 	if rule.attempt {
 		launch.Proctoring, err = v.readProctoring(c, rule)
@@ -214,7 +217,9 @@ func (v *Validator) readDeepLinking(value jsontext.Value) (*DeepLinkingSettings,
 		AcceptLineItem: flag(members["accept_lineitem"]),
 		Title:          textOr(members["title"]),
 		Text:           textOr(members["text"]),
-		Data:           textOr(members["data"]),
+	}
+	if data := members["data"]; !isNull(data) {
+		settings.Data = data
 	}
 	if auto := flag(members["auto_create"]); auto != nil {
 		settings.AutoCreate = *auto

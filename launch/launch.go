@@ -38,6 +38,8 @@ type Launch struct {
 	LIS           *LIS                    `json:"lis,omitzero"`
 	Grades        *lti.GradeEndpoint      `json:"grades,omitzero"`
 	Memberships   *lti.MembershipEndpoint `json:"memberships,omitzero"`
+	Groups        *lti.GroupEndpoint      `json:"groups,omitzero"`
+	Events        *lti.EventEndpoint      `json:"events,omitzero"`
 	MentoredUsers []string                `json:"mentored_users,omitzero"`
 	MessageName   string                  `json:"message_name,omitzero"` // the message type as the platform wrote it
 	DeepLinking   *DeepLinkingSettings    `json:"deep_linking,omitzero"`

@@ -2,20 +2,25 @@
 
 package launch
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // DeepLinkingSettings says what a platform accepts from an author (Deep Linking 2.0, section 4.4.1).
 type DeepLinkingSettings struct {
-	ReturnURI      string   `json:"return_uri"`
-	AcceptTypes    []string `json:"accept_types"`
-	AcceptTargets  []string `json:"accept_targets"`
-	AcceptMedia    string   `json:"accept_media,omitzero"`
-	AcceptMultiple *bool    `json:"accept_multiple,omitzero"`  // nil: not said
-	AcceptLineItem *bool    `json:"accept_line_item,omitzero"` // nil: not said
-	AutoCreate     bool     `json:"auto_create,omitzero"`
-	Title          string   `json:"title,omitzero"`
-	Text           string   `json:"text,omitzero"`
-	Data           string   `json:"data,omitzero"` // to be returned as it came
+	Token          string         `json:"-"` // for BuildDeepLinkingResponse
+	ReturnURI      string         `json:"return_uri"`
+	AcceptTypes    []string       `json:"accept_types"`
+	AcceptTargets  []string       `json:"accept_targets"`
+	AcceptMedia    string         `json:"accept_media,omitzero"`
+	AcceptMultiple *bool          `json:"accept_multiple,omitzero"`  // nil: not said
+	AcceptLineItem *bool          `json:"accept_line_item,omitzero"` // nil: not said
+	AutoCreate     bool           `json:"auto_create,omitzero"`
+	Title          string         `json:"title,omitzero"`
+	Text           string         `json:"text,omitzero"`
+	Data           jsontext.Value `json:"data,omitzero"` // to be returned as it came; nil: none came
 }
 
 // ForUser is the user whom a message is about, who is not the one who launched.

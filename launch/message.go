@@ -177,6 +177,9 @@ func readResourceLink(p presence, value jsontext.Value, launch *Launch) (*Resour
 	if members == nil {
 		return nil, invalid(lti.ClaimResourceLink, "it must be an object", string(value))
 	}
+	if id := members["id"]; p == optional && (isNull(id) || string(id) == `""`) {
+		return nil, nil // where content is still to be picked, some write a link that is not there yet
+	}
 	id, err := identifier(lti.ClaimResourceLink+".id", members["id"])
 	if err != nil {
 		return nil, err
@@ -253,6 +256,25 @@ func readOptional(c *claims, launch *Launch) {
 			DeploymentID:          launch.DeploymentID,
 			ContextMembershipsURI: strings.TrimSpace(textOr(m["context_memberships_url"])),
 			ServiceVersions:       texts(m["service_versions"]),
+		}
+	}
+	if g := object(c.GroupsService); g != nil && textOr(g["context_groups_url"]) != "" {
+		launch.Groups = &lti.GroupEndpoint{
+			Registration:    launch.Registration,
+			DeploymentID:    launch.DeploymentID,
+			GroupsURI:       strings.TrimSpace(textOr(g["context_groups_url"])),
+			GroupSetsURI:    strings.TrimSpace(textOr(g["context_group_sets_url"])),
+			Scopes:          texts(g["scope"]),
+			ServiceVersions: texts(g["service_versions"]),
+		}
+	}
+	if e := object(c.CaliperService); e != nil && textOr(e["caliper_endpoint_url"]) != "" {
+		launch.Events = &lti.EventEndpoint{
+			Registration:       launch.Registration,
+			DeploymentID:       launch.DeploymentID,
+			URI:                strings.TrimSpace(textOr(e["caliper_endpoint_url"])),
+			Scopes:             texts(e["scopes"]), // unlike the scope of the other services
+			FederatedSessionID: textOr(e["caliper_federated_session_id"]),
 		}
 	}
 }

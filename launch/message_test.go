@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
@@ -100,6 +102,12 @@ func TestEveryMessageTypeIsAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.ClaimsJSON, l.Token, again.Token, l.TargetChanged = "", "", "", false
+		if kind == lti.MessageDeepLinking {
+			if again.DeepLinking.Token == "" {
+				t.Error("no deep linking token in the launch of a launch token")
+			}
+			l.DeepLinking.Token, again.DeepLinking.Token = "", ""
+		}
 		if !reflect.DeepEqual(again, l) {
 			t.Errorf("%s: the launch token gives\n%+v, not\n%+v", kind, again, l)
 		}
@@ -119,9 +127,14 @@ func TestMessageContent(t *testing.T) {
 			t.Errorf("%s = %+v, want %+v", what, got, want)
 		}
 	}
-	equal("deep linking", f.mustMessage(lti.MessageDeepLinking, nil).DeepLinking, &launch.DeepLinkingSettings{
+	settings := *f.mustMessage(lti.MessageDeepLinking, nil).DeepLinking
+	if settings.Token == "" {
+		t.Error("no deep linking token")
+	}
+	settings.Token = ""
+	equal("deep linking", &settings, &launch.DeepLinkingSettings{
 		ReturnURI: "https://lms.example/deep/1", AcceptTypes: []string{"link", "ltiResourceLink"}, AcceptTargets: []string{"iframe", "window"},
-		AcceptMedia: "image/*,text/html", AcceptMultiple: &yes, AcceptLineItem: &no, AutoCreate: true, Title: "T", Text: "X", Data: "csrf-1",
+		AcceptMedia: "image/*,text/html", AcceptMultiple: &yes, AcceptLineItem: &no, AutoCreate: true, Title: "T", Text: "X", Data: jsontext.Value(`"csrf-1"`),
 	})
 	review := f.mustMessage(lti.MessageSubmissionReview, nil)
 	equal("for_user", review.ForUser, viewed)

@@ -5,13 +5,8 @@ package launch
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"errors"
 	"html/template"
-	"io"
-	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ltisidecar/ltisidecar/lti"
@@ -23,30 +18,22 @@ type Signer interface {
 	Sign(claims []byte) (string, error)
 }
 
-// Lifetimes and limits of proctoring.
+// Limits of proctoring, and the form field of its answer.
 const (
-	proctoringLifetime   = 8 * time.Hour   // of a proctoring token
-	startLifetime        = 5 * time.Minute // of LtiStartAssessment
-	maxProctoringToken   = 192 << 10       // bytes
-	maxVerifiedUserText  = 1 << 10         // bytes of each text
+	maxVerifiedUserText  = 1 << 10 // bytes of each text
 	startAssessmentField = "JWT"
 )
 
+var proctoringToken = answerToken{name: "proctoring token", field: "proctoring_token", limit: 192 << 10, limitText: "192 KiB"}
+
 // proctoringContent is what a proctoring token seals: all that LtiStartAssessment repeats.
 type proctoringContent struct {
-	Registration  string         `json:"registration"`
-	Issuer        string         `json:"issuer"`
-	ClientID      string         `json:"client_id"`
-	DeploymentID  string         `json:"deployment_id"`
+	answerParty   `json:",inline"`
 	URI           string         `json:"uri"`
 	SessionData   string         `json:"session_data"`
 	AttemptNumber int64          `json:"attempt_number"`
 	ResourceLink  jsontext.Value `json:"resource_link"` // as the platform wrote it
-	Expires       time.Time      `json:"expires"`
 }
-
-// proctoringPurpose ties a proctoring token to the caller it was issued to.
-func proctoringPurpose(caller string) string { return "proctoring token of " + caller }
 
 // readProctoring reads what LtiStartProctoring and LtiEndAssessment carry (Proctoring Services 1.0).
 func (v *Validator) readProctoring(c *claims, rule *messageRule) (*Proctoring, error) {
@@ -85,18 +72,12 @@ func (c *validation) sealProctoring() error {
 	if c.launch.MessageType != lti.MessageStartProctoring {
 		return nil
 	}
-	plain, err := json.Marshal(proctoringContent{
-		Registration: c.launch.Registration, Issuer: c.launch.Issuer, ClientID: c.launch.ClientID, DeploymentID: c.launch.DeploymentID,
-		URI: c.launch.Proctoring.StartAssessmentURI, SessionData: textOr(c.claims.SessionData), AttemptNumber: c.launch.Proctoring.AttemptNumber,
-		ResourceLink: c.claims.ResourceLink, Expires: c.launch.Time.Add(proctoringLifetime),
+	var err error
+	c.launch.Proctoring.Token, err = c.sealAnswer(proctoringToken, c.caller, proctoringContent{
+		answerParty: partyOf(c.launch), URI: c.launch.Proctoring.StartAssessmentURI, SessionData: textOr(c.claims.SessionData),
+		AttemptNumber: c.launch.Proctoring.AttemptNumber, ResourceLink: c.claims.ResourceLink,
 	})
-	if err != nil {
-		return &lti.Error{Reason: lti.ReasonInternal, Cause: err}
-	}
-	if c.launch.Proctoring.Token, err = c.config.Sealer.Seal(proctoringPurpose(c.caller), plain); err != nil {
-		return &lti.Error{Reason: lti.ReasonInternal, Cause: err}
-	}
-	return nil
+	return err
 }
 
 // VerifiedUser is what a proctoring tool found out about the user. Empty texts are not sent.
@@ -133,8 +114,8 @@ func (v *Validator) BuildStartAssessment(ctx context.Context, caller string, req
 	if err := checkVerifiedUser(request.VerifiedUser); err != nil {
 		return nil, err
 	}
-	content, err := v.openProctoring(ctx, caller, request.Token)
-	if err != nil {
+	content := new(proctoringContent)
+	if err := v.openAnswer(ctx, proctoringToken, caller, request.Token, content, &content.answerParty); err != nil {
 		return nil, err
 	}
 	origin, err := platform.Origin(content.URI)
@@ -166,53 +147,9 @@ func checkVerifiedUser(user *VerifiedUser) error {
 	return nil
 }
 
-// openProctoring opens a proctoring token of this caller. It is refused once the registration is gone or the deployment
-// no longer accepted.
-func (v *Validator) openProctoring(ctx context.Context, caller, text string) (*proctoringContent, error) {
-	if text == "" {
-		return nil, lti.FieldError("proctoring_token", "it is required")
-	}
-	if len(text) > maxProctoringToken {
-		return nil, tooLong("proctoring_token", "192 KiB")
-	}
-	plain, err := v.config.Sealer.Open(proctoringPurpose(caller), text)
-	if err != nil {
-		return nil, &lti.Error{Reason: lti.ReasonLaunchTokenInvalid, Message: "The proctoring token was not issued to this caller by this sidecar, or was changed.", Cause: err}
-	}
-	var content proctoringContent
-	if err := json.Unmarshal(plain, &content); err != nil {
-		return nil, &lti.Error{Reason: lti.ReasonLaunchTokenInvalid, Cause: err}
-	}
-	if !v.config.Now().Before(content.Expires) {
-		return nil, lti.Errorf(lti.ReasonLaunchTokenExpired, "The proctoring token expired at %s.", formatTime(content.Expires)).
-			With("expired_time", formatTime(content.Expires))
-	}
-	registration, err := v.config.Registry.ByName(content.Registration)
-	if err != nil || registration.Issuer != content.Issuer || registration.ClientID != content.ClientID {
-		return nil, lti.Errorf(lti.ReasonLaunchTokenInvalid, "The registration of the proctoring token was removed or changed.")
-	}
-	return &content, v.config.Deployments.CheckDeployment(ctx, registration, content.DeploymentID, false)
-}
-
-// signStartAssessment signs the message: from the tool to the platform, so issuer and audience change places.
+// signStartAssessment signs the message.
 func (v *Validator) signStartAssessment(content *proctoringContent, request *StartAssessmentRequest) (string, error) {
-	if v.config.Signer == nil {
-		return "", errors.New("launch: the Validator has no Signer")
-	}
-	nonce := make([]byte, 16)
-	if _, err := io.ReadFull(v.config.Rand, nonce); err != nil {
-		return "", err
-	}
-	now := v.config.Now()
 	message := map[string]any{
-		"iss":                  content.ClientID,
-		"aud":                  content.Issuer,
-		"iat":                  now.Unix(),
-		"exp":                  now.Add(startLifetime).Unix(),
-		"nonce":                base64.RawURLEncoding.EncodeToString(nonce),
-		lti.ClaimMessageType:   lti.MessageStartAssessment,
-		lti.ClaimVersion:       lti.Version,
-		lti.ClaimDeploymentID:  content.DeploymentID,
 		lti.ClaimSessionData:   content.SessionData,
 		lti.ClaimResourceLink:  content.ResourceLink,
 		lti.ClaimAttemptNumber: content.AttemptNumber,
@@ -223,11 +160,7 @@ func (v *Validator) signStartAssessment(content *proctoringContent, request *Sta
 	if request.VerifiedUser != nil && *request.VerifiedUser != (VerifiedUser{}) {
 		message[lti.ClaimVerifiedUser] = request.VerifiedUser
 	}
-	claims, err := json.Marshal(message, json.Deterministic(true))
-	if err != nil {
-		return "", err
-	}
-	return v.config.Signer.Sign(claims)
+	return v.signAnswer(&content.answerParty, lti.MessageStartAssessment, message)
 }
 
 // submitScript sends the only form of its page. It is constant, so that its hash permits it.

@@ -71,7 +71,7 @@ func TestStartAssessment(t *testing.T) {
 	claims := f.openSigned(message.JWT)
 	now := float64(f.clock.Now().Unix())
 	wanted := object{
-		"iss": clientID, "aud": issuer, "iat": now, "exp": now + 300, lti.ClaimVersion: "1.3.0", lti.ClaimDeploymentID: "d1",
+		"iss": clientID, "aud": issuer, "iat": now - 30, "exp": now + 300, lti.ClaimVersion: "1.3.0", lti.ClaimDeploymentID: "d1",
 		lti.ClaimMessageType: "LtiStartAssessment", lti.ClaimSessionData: `s"<&'é`, lti.ClaimAttemptNumber: 2.0,
 	}
 	for name, want := range wanted {

@@ -59,6 +59,16 @@ func (l *Launch) sealedForm() *Launch {
 		memberships.Registration, memberships.DeploymentID = "", ""
 		slim.Memberships = &memberships
 	}
+	if l.Groups != nil {
+		groups := *l.Groups
+		groups.Registration, groups.DeploymentID = "", ""
+		slim.Groups = &groups
+	}
+	if l.Events != nil {
+		events := *l.Events
+		events.Registration, events.DeploymentID = "", ""
+		slim.Events = &events
+	}
 	return &slim
 }
 
@@ -69,6 +79,12 @@ func (l *Launch) unsealedForm() *Launch {
 	}
 	if l.Memberships != nil {
 		l.Memberships.Registration, l.Memberships.DeploymentID = l.Registration, l.DeploymentID
+	}
+	if l.Groups != nil {
+		l.Groups.Registration, l.Groups.DeploymentID = l.Registration, l.DeploymentID
+	}
+	if l.Events != nil {
+		l.Events.Registration, l.Events.DeploymentID = l.Registration, l.DeploymentID
 	}
 	return l
 }
@@ -128,6 +144,9 @@ func (v *Validator) CheckToken(ctx context.Context, caller, text string) (*Launc
 		return nil, time.Time{}, lti.Errorf(lti.ReasonLaunchTokenInvalid, "The registration of the launch token was removed or changed.").With("launch_id", launch.ID)
 	}
 	if err := v.config.Deployments.CheckDeployment(ctx, registration, launch.DeploymentID, false); err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := v.sealDeepLinking(caller, launch); err != nil {
 		return nil, time.Time{}, err
 	}
 	var expires time.Time

@@ -102,13 +102,22 @@ func TestLaunchTokenHoldsTheLaunch(t *testing.T) {
 			lti.ScopeScore, "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem", "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
 		}},
 		lti.ClaimMemberships: map[string]any{"context_memberships_url": "https://lms.example/members", "service_versions": []any{"2.0"}},
+		lti.ClaimGroups: map[string]any{
+			"context_groups_url": "https://lms.example/groups", "context_group_sets_url": "https://lms.example/sets", "service_versions": []any{"1.0"}, "scope": []any{lti.ScopeGroups},
+		},
+		lti.ClaimCaliper: map[string]any{
+			"caliper_endpoint_url": "https://lms.example/caliper", "caliper_federated_session_id": "urn:uuid:7", "scopes": []any{lti.ScopeSendEvents},
+		},
 	}))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := *outcome.Launch
-	if len(want.Token) > 2500 {
+	if len(want.Token) > 3000 {
 		t.Errorf("the token has %d bytes", len(want.Token))
+	}
+	if g, e := want.Groups, want.Events; g == nil || g.Registration != "lms" || g.GroupSetsURI != "https://lms.example/sets" || e == nil || e.DeploymentID != "d1" || e.FederatedSessionID != "urn:uuid:7" {
+		t.Errorf("groups %+v, events %+v", g, e)
 	}
 	got, _, err := f.CheckToken(t.Context(), "local", want.Token)
 	if err != nil {

@@ -348,6 +348,9 @@ func (c *validation) accept() (*Outcome, error) {
 	if err := c.sealProctoring(); err != nil {
 		return nil, err
 	}
+	if err := c.sealDeepLinking(c.caller, c.launch); err != nil {
+		return nil, err
+	}
 	var err error
 	if c.launch.Token, _, err = c.sealToken(c.caller, c.launch); err != nil {
 		return nil, err

@@ -215,7 +215,10 @@ func TestAccepts(t *testing.T) {
 			func(l *launch.Launch) bool {
 				return l.Custom["a"] == "1" && l.Custom["b"] == "2" && l.Custom["c"] == "true" && l.Custom["d"] == "null" && l.Custom["e"] == "$Unresolved"
 			}},
-		{"optional claims of wrong types", map[string]any{lti.ClaimCustom: "x", lti.ClaimLaunchPresentation: []any{}, lti.ClaimToolPlatform: 1, lti.ClaimLIS: "x", lti.ClaimGradeEndpoint: true, lti.ClaimMemberships: "x"}, func(l *launch.Launch) bool { return l.Grades == nil && l.Memberships == nil }},
+		{"optional claims of wrong types", map[string]any{lti.ClaimCustom: "x", lti.ClaimLaunchPresentation: []any{}, lti.ClaimToolPlatform: 1, lti.ClaimLIS: "x", lti.ClaimGradeEndpoint: true, lti.ClaimMemberships: "x", lti.ClaimGroups: []any{}, lti.ClaimCaliper: 7}, func(l *launch.Launch) bool {
+			return l.Grades == nil && l.Memberships == nil && l.Groups == nil && l.Events == nil
+		}},
+		{"services without an address", map[string]any{lti.ClaimGroups: map[string]any{"context_groups_url": ""}, lti.ClaimCaliper: map[string]any{"scopes": []any{lti.ScopeSendEvents}}}, func(l *launch.Launch) bool { return l.Groups == nil && l.Events == nil }},
 		{"a return URL that is a script", map[string]any{lti.ClaimLaunchPresentation: map[string]any{"return_url": "javascript:alert(1)", "height": 400, "width": "800"}}, func(l *launch.Launch) bool {
 			return l.Presentation.ReturnURI == "" && l.Presentation.Height == 400 && l.Presentation.Width == 0
 		}},

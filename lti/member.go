@@ -22,7 +22,8 @@ type Member struct {
 	Picture           string
 	PersonSourcedID   string
 	LTI11LegacyUserID string
-	MessageJSON       string // verbatim; empty where none came
+	MessageJSON       string   // verbatim; empty where none came
+	GroupIDs          []string // of the groups that the member is in; nil where none came
 }
 
 // RosterContext is the course or group of a roster.

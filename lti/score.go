@@ -32,6 +32,26 @@ type Score struct {
 	ScoreTime        time.Time // zero: now
 	Comment          string
 	ScoringUserID    string
+	SubmissionStart  time.Time         // when the student began; zero: none
+	SubmissionTime   time.Time         // when the student submitted; zero: none
+	Canvas           *CanvasSubmission // nil: none
+	ExtensionsJSON   string            // an object whose names are absolute URIs; empty: none
+}
+
+// CanvasSubmission is the extension of Canvas to a score.
+type CanvasSubmission struct {
+	NewSubmission          *bool
+	SubmissionType         string // empty: none
+	SubmissionData         string // empty: none
+	SubmissionTime         time.Time
+	Files                  []CanvasFile
+	PrioritizeNonToolGrade *bool
+	PreserveScore          *bool
+}
+
+// CanvasFile is one file of a Canvas submission.
+type CanvasFile struct {
+	URI, Title, MediaType string // MediaType is empty where Canvas is to guess it
 }
 
 // GradeEndpoint is where grades of a launch go (section 3.1).

@@ -20,25 +20,36 @@ const (
 	ClaimCustom             = claimPrefix + "custom"
 	ClaimGradeEndpoint      = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 	ClaimMemberships        = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+	ClaimGroups             = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+	ClaimCaliper            = "https://purl.imsglobal.org/spec/lti-ces/claim/caliper-endpoint-service"
 )
 
 // Claim names of the further messages: Deep Linking 2.0, Submission Review 1.0, Asset Processor 1.0, Platform
 // Notification Service 1.0, and migration from LTI 1.1.
 const (
-	ClaimDeepLinkingSettings = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
-	ClaimForUser             = claimPrefix + "for_user"
-	ClaimActivity            = claimPrefix + "activity"
-	ClaimSubmission          = claimPrefix + "submission"
-	ClaimAsset               = claimPrefix + "asset"
-	ClaimAssetReportType     = claimPrefix + "assetreport_type"
-	ClaimAssetService        = claimPrefix + "assetservice"
-	ClaimAssetReport         = claimPrefix + "assetreport"
-	ClaimEULAService         = claimPrefix + "eulaservice"
-	ClaimNoticeService       = claimPrefix + "platformnotificationservice"
-	ClaimNotice              = claimPrefix + "notice"
-	ClaimOriginContexts      = claimPrefix + "origin_contexts"
-	ClaimLTI11               = claimPrefix + "lti1p1"
-	ClaimLTI11UserID         = claimPrefix + "lti11_legacy_user_id"
+	deepLinkingPrefix = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+
+	ClaimDeepLinkingSettings     = deepLinkingPrefix + "deep_linking_settings"
+	ClaimContentItems            = deepLinkingPrefix + "content_items"
+	ClaimDeepLinkingData         = deepLinkingPrefix + "data"
+	ClaimDeepLinkingMessage      = deepLinkingPrefix + "msg"
+	ClaimDeepLinkingLog          = deepLinkingPrefix + "log"
+	ClaimDeepLinkingErrorMessage = deepLinkingPrefix + "errormsg"
+	ClaimDeepLinkingErrorLog     = deepLinkingPrefix + "errorlog"
+
+	ClaimForUser         = claimPrefix + "for_user"
+	ClaimActivity        = claimPrefix + "activity"
+	ClaimSubmission      = claimPrefix + "submission"
+	ClaimAsset           = claimPrefix + "asset"
+	ClaimAssetReportType = claimPrefix + "assetreport_type"
+	ClaimAssetService    = claimPrefix + "assetservice"
+	ClaimAssetReport     = claimPrefix + "assetreport"
+	ClaimEULAService     = claimPrefix + "eulaservice"
+	ClaimNoticeService   = claimPrefix + "platformnotificationservice"
+	ClaimNotice          = claimPrefix + "notice"
+	ClaimOriginContexts  = claimPrefix + "origin_contexts"
+	ClaimLTI11           = claimPrefix + "lti1p1"
+	ClaimLTI11UserID     = claimPrefix + "lti11_legacy_user_id"
 )
 
 // Claim names of Proctoring Services 1.0.
@@ -61,14 +72,26 @@ const Version = "1.3.0"
 
 // Scopes of the services.
 const (
+	ScopeLineItem         = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
+	ScopeLineItemReadOnly = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem.readonly"
+	ScopeResultReadOnly   = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
+
 	ScopeScore       = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 	ScopeMemberships = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+	ScopeGroups      = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
+	ScopeSendEvents  = "https://purl.imsglobal.org/spec/lti-ces/v1p0/scope/send"
 )
 
 // Media types of the services.
 const (
+	MediaTypeLineItem  = "application/vnd.ims.lis.v2.lineitem+json"
+	MediaTypeLineItems = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+	MediaTypeResults   = "application/vnd.ims.lis.v2.resultcontainer+json"
+
 	MediaTypeScore       = "application/vnd.ims.lis.v1.score+json"
 	MediaTypeMemberships = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+	MediaTypeGroups      = "application/vnd.ims.lti-gs.v1.contextgroupcontainer+json"
+	MediaTypeGroupSets   = "application/vnd.ims.lti-gs.v1.contextgroupsetcontainer+json"
 )
 
 // MessageType is the kind of an LTI message, as it stands in the message_type claim (section 5.3.1).

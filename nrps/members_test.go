@@ -19,6 +19,7 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
@@ -79,12 +80,16 @@ func newRosterPlatform(t *testing.T, handle http.HandlerFunc) *rosterPlatform {
 	p.url = server.URL
 	p.registration = &platform.Registration{Name: "school"}
 	p.endpoint = lti.MembershipEndpoint{Registration: "school", DeploymentID: "d", ContextMembershipsURI: server.URL + "/m"}
-	p.config = Config{HTTP: client, Tokens: p.tokens, Allowed: func(_ context.Context, r *platform.Registration, deploymentID, uri string) error {
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: p.tokens, Allowed: func(_ context.Context, r *platform.Registration, deploymentID, uri string) error {
 		if r != p.registration || deploymentID != "d" || !strings.HasPrefix(uri, server.URL) {
 			return lti.Errorf(lti.ReasonServiceOriginPending, "no").With("registration", r.Name)
 		}
 		return nil
-	}}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.config = Config{Pages: reader}
 	return p
 }
 
@@ -143,6 +148,7 @@ func (p *rosterPlatform) wantReason(options Options, reason lti.Reason) *lti.Err
 	return e
 }
 
+// REQ-164 REQ-165 REQ-170 REQ-171 REQ-172 REQ-173 REQ-179
 func TestOnePage(t *testing.T) {
 	p := newRosterPlatform(t, body(`{"id":"x","extra":{"a":[1,{"b":null}]},"context":{"id":"c","label":null,"title":7,"more":[]},"members":[
 		{"user_id":"a","status":"Active","roles":["Learner","`+membership+`#Instructor","urn:odd",7,null,""],"name":"A B","given_name":"A","family_name":"B","middle_name":null,
@@ -197,6 +203,7 @@ func TestEmptyRosters(t *testing.T) {
 	}
 }
 
+// REQ-168 REQ-169
 func TestQueryIsAppended(t *testing.T) {
 	for start, want := range map[string]string{
 		"/m":                     "/m?role=http%3A%2F%2Fpurl.imsglobal.org%2Fvocab%2Flis%2Fv2%2Fmembership%23Learner&rlid=a%2Bb%26c&limit=50",
@@ -223,6 +230,7 @@ func TestRoleIsFilteredHereToo(t *testing.T) {
 	p.wantUsers(Options{}, "l", "t", "a", "x", "i", "n")
 }
 
+// REQ-166 REQ-167 REQ-175
 func TestPagesAreFollowedVerbatim(t *testing.T) {
 	p := newRosterPlatform(t, nil)
 	p.handle = func(w http.ResponseWriter, r *http.Request) {
@@ -247,6 +255,7 @@ func TestPagesAreFollowedVerbatim(t *testing.T) {
 	}
 }
 
+// REQ-175
 func TestDifferencesURIIsUsedAsItIs(t *testing.T) {
 	p := newRosterPlatform(t, body(`{"members":[{"user_id":"a","status":"Deleted","roles":["Learner"]}]}`))
 	p.endpoint.ContextMembershipsURI = ""
@@ -283,6 +292,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 	}
 }
 
+// REQ-178
 func TestAnswersRefused(t *testing.T) {
 	member := `{"user_id":"a"}`
 	for name, test := range map[string]struct {
@@ -313,13 +323,17 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
+// REQ-177
 func TestNextPageRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		link, detail string
 	}{
-		"other host":     {`<https://evil.example/m>; rel="next"`, "its next page lies on another origin"},
-		"other scheme":   {`<http://127.0.0.1/m>; rel="next"`, "its next page lies on another origin"},
-		"relative host":  {`<//evil.example/m>; rel="next"`, "its next page lies on another origin"},
+		"other host":     {`<https://evil.example/m>; rel="next"`, "its next page lies on another origin, https://evil.example, to which the service token does not go"},
+		"other scheme":   {`<http://127.0.0.1/m>; rel="next"`, "its next page lies on another origin, http://127.0.0.1, to which the service token does not go"},
+		"relative host":  {`<//evil.example/m>; rel="next"`, "its next page lies on another origin, https://evil.example, to which the service token does not go"},
+		"no web":         {`<mailto:a@evil.example>; rel="next"`, "its link to the next page is no URI of a service"},
+		"with a user":    {`<https://u:p@evil.example/m>; rel="next"`, "its link to the next page is no URI of a service"},
+		"empty":          {`<>; rel="next"`, "its next page is one that came before"},
 		"itself":         {`</m>; rel="next"`, "its next page is one that came before"},
 		"several":        {`</a>; rel="next", </b>; rel="next"`, "it names several next pages"},
 		"malformed":      {`</a; rel="next"`, "its Link header is malformed"},
@@ -339,6 +353,7 @@ func TestNextPageRefused(t *testing.T) {
 	}
 }
 
+// REQ-166
 func TestLoopOverTwoPagesIsFound(t *testing.T) {
 	p := newRosterPlatform(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", map[string]string{"/m": `</n>; rel="next"`, "/n": `</m>; rel="next"`}[r.URL.Path])
@@ -350,6 +365,7 @@ func TestLoopOverTwoPagesIsFound(t *testing.T) {
 	}
 }
 
+// REQ-166
 func TestLimits(t *testing.T) {
 	page := 0
 	p := newRosterPlatform(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -442,7 +458,14 @@ func TestFailingPageIsAnErrorAfterWhatCame(t *testing.T) {
 			io.WriteString(w, `{"members":[{"user_id":"a"}]}`)
 		})
 		reason := map[string]lti.Reason{"503": lti.ReasonPlatformUnavailable, "cut": lti.ReasonPlatformUnreachable}[name]
-		p.wantReason(Options{}, reason)
+		members := map[string]string{"503": "1", "cut": "2"}[name]
+		if e := p.wantReason(Options{}, reason); e.Metadata["pages"] != "1" || e.Metadata["members"] != members || !strings.HasSuffix(e.Message, " It came after 1 whole pages and "+members+" members.") {
+			t.Errorf("%s: %s %v", name, e.Message, e.Metadata)
+		}
+	}
+	p := newRosterPlatform(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	if e := p.wantReason(Options{}, lti.ReasonPlatformUnavailable); e.Metadata["pages"] != "" {
+		t.Errorf("nothing had come: %v", e.Metadata)
 	}
 }
 
@@ -499,6 +522,7 @@ func TestRequestIsChecked(t *testing.T) {
 	}
 }
 
+// REQ-180
 func TestMemoryDoesNotGrowWithTheRoster(t *testing.T) {
 	const people = 40_000
 	p := newRosterPlatform(t, func(w http.ResponseWriter, _ *http.Request) {

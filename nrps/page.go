@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -13,35 +14,33 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 )
 
 // maxValueBytes is how long one member of a roster may be, with its message section.
 const maxValueBytes = 1 << 20
 
-// lenient is how platforms write: what they repeat or encode badly does not cost the roster.
-var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-
 // decode reads one page as it arrives and adds its members to the roster. An empty body is an empty page, as Sakai
 // writes one.
 func (r *reading) decode(body io.Reader) error {
 	limited := &valueLimit{reader: body}
-	decoder := jsontext.NewDecoder(limited, lenient)
+	decoder := jsontext.NewDecoder(limited, pages.Lenient)
 	first, err := decoder.ReadToken()
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	if err != nil {
-		return r.broken(err)
+		return broken(err)
 	}
 	if first.Kind() != '{' {
-		return r.invalid("it is not a JSON object")
+		return pages.Defect("it is not a JSON object")
 	}
 	membersSeen := false
 	for decoder.PeekKind() != '}' {
 		limited.used = 0
 		name, err := decoder.ReadToken()
 		if err != nil {
-			return r.broken(err)
+			return broken(err)
 		}
 		switch name.String() {
 		case "members":
@@ -53,20 +52,20 @@ func (r *reading) decode(body io.Reader) error {
 			err = decoder.SkipValue()
 		}
 		if err != nil {
-			return r.broken(err)
+			return broken(err)
 		}
 	}
 	if _, err := decoder.ReadToken(); err != nil {
-		return r.broken(err)
+		return broken(err)
 	}
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		if err == nil {
-			return r.invalid("something follows the JSON object")
+			return pages.Defect("something follows the JSON object")
 		}
-		return r.broken(err)
+		return broken(err)
 	}
 	if !membersSeen {
-		return r.invalid("it has no list of members")
+		return pages.Defect("it has no list of members")
 	}
 	return nil
 }
@@ -80,7 +79,7 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		if err := decoder.SkipValue(); err != nil {
 			return err
 		}
-		return r.invalid("its members are not a list")
+		return pages.Defect("its members are not a list")
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -91,12 +90,13 @@ func (r *reading) decodeMembers(decoder *jsontext.Decoder, limited *valueLimit) 
 		if err != nil {
 			return err
 		}
-		if r.roster.received++; r.roster.received > r.client.config.MaxMembers {
-			return r.tooLarge(r.client.config.MaxMembers, "members")
+		if r.received == r.maxMembers {
+			return r.container.TooLarge(r.maxMembers, "members")
 		}
+		r.received++
 		member, defect := parseMember(value)
 		if defect != "" {
-			return r.invalid(fmt.Sprintf("member %d %s", r.roster.received, defect))
+			return pages.Defect(fmt.Sprintf("member %d %s", r.received, defect))
 		}
 		if err := r.roster.add(member); err != nil {
 			return &yieldError{err}
@@ -112,15 +112,15 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 		return err
 	}
 	var members struct {
-		ID    text `json:"id"`
-		Label text `json:"label"`
-		Title text `json:"title"`
+		ID    pages.Text `json:"id"`
+		Label pages.Text `json:"label"`
+		Title pages.Text `json:"title"`
 	}
 	if r.roster.contextKnown || value.Kind() != '{' {
 		return nil
 	}
-	if err := json.Unmarshal(value, &members, lenient); err != nil {
-		return r.invalid("its context is malformed")
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
+		return pages.Defect("its context is malformed")
 	}
 	r.roster.context = lti.RosterContext{ID: string(members.ID), Label: string(members.Label), Title: string(members.Title)}
 	r.roster.contextKnown = true
@@ -128,23 +128,22 @@ func (r *reading) decodeContext(decoder *jsontext.Decoder) error {
 }
 
 // broken explains an error of reading a page.
-func (r *reading) broken(err error) error {
-	var explained *lti.Error
+func broken(err error) error {
 	var yielded *yieldError
+	var explained *lti.Error
+	var defect pages.Defect
 	var transport *outbound.Error
 	switch {
 	case errors.As(err, &yielded):
 		return yielded.error
-	case errors.As(err, &explained):
-		return explained
-	case errors.As(err, &transport):
-		return outbound.Explain(transport, r.registration.Name)
+	case errors.As(err, &explained), errors.As(err, &defect), errors.As(err, &transport):
+		return err
 	case errors.Is(err, errValueTooLong):
-		return r.invalid(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
+		return pages.Defect(fmt.Sprintf("one of its values is longer than %d bytes", maxValueBytes))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return r.invalid("it ends too early")
+		return pages.Defect("it ends too early")
 	}
-	return r.invalid("it is not JSON")
+	return pages.Defect("it is not JSON")
 }
 
 // yieldError carries what yield returned past the decoder.
@@ -176,35 +175,32 @@ func parseMember(value jsontext.Value) (member lti.Member, defect string) {
 	}
 	var members struct {
 		UserID            jsontext.Value `json:"user_id"`
-		Status            text           `json:"status"`
+		Status            pages.Text     `json:"status"`
 		Roles             roles          `json:"roles"`
-		Name              text           `json:"name"`
-		GivenName         text           `json:"given_name"`
-		FamilyName        text           `json:"family_name"`
-		MiddleName        text           `json:"middle_name"`
-		Email             text           `json:"email"`
-		Picture           text           `json:"picture"`
-		PersonSourcedID   text           `json:"lis_person_sourcedid"`
-		LTI11LegacyUserID text           `json:"lti11_legacy_user_id"`
+		Name              pages.Text     `json:"name"`
+		GivenName         pages.Text     `json:"given_name"`
+		FamilyName        pages.Text     `json:"family_name"`
+		MiddleName        pages.Text     `json:"middle_name"`
+		Email             pages.Text     `json:"email"`
+		Picture           pages.Text     `json:"picture"`
+		PersonSourcedID   pages.Text     `json:"lis_person_sourcedid"`
+		LTI11LegacyUserID pages.Text     `json:"lti11_legacy_user_id"`
 		Message           jsontext.Value `json:"message"`
+		Groups            enrollments    `json:"group_enrollments"`
 	}
-	if err := json.Unmarshal(value, &members, lenient); err != nil {
+	if err := json.Unmarshal(value, &members, pages.Lenient); err != nil {
 		return lti.Member{}, "is malformed"
 	}
-	var id text
-	if len(members.UserID) > 0 {
-		if err := json.Unmarshal(members.UserID, &id, lenient); err != nil {
-			return lti.Member{}, "has a malformed user_id"
-		}
-	}
-	if id == "" || members.UserID.Kind() == '0' && strings.ContainsAny(string(id), ".eE") {
+	id := pages.ID(members.UserID)
+	if id == "" {
 		return lti.Member{}, "has no user_id"
 	}
 	member = lti.Member{
-		UserID: string(id), Status: statusOf(string(members.Status)), Roles: members.Roles,
+		UserID: id, Status: statusOf(string(members.Status)), Roles: members.Roles,
 		Name: string(members.Name), GivenName: string(members.GivenName), FamilyName: string(members.FamilyName),
 		MiddleName: string(members.MiddleName), Email: string(members.Email), Picture: string(members.Picture),
 		PersonSourcedID: string(members.PersonSourcedID), LTI11LegacyUserID: string(members.LTI11LegacyUserID),
+		GroupIDs: members.Groups,
 	}
 	if kind := members.Message.Kind(); len(members.Message) > 0 && kind != 'n' {
 		member.MessageJSON = strings.ToValidUTF8(string(members.Message), "\ufffd")
@@ -224,28 +220,6 @@ func statusOf(text string) string {
 	return lti.StatusInactive
 }
 
-// text is a JSON string, a number as it is written, and "" for anything else.
-type text string
-
-// UnmarshalJSONFrom reads any JSON value.
-func (t *text) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	value, err := decoder.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch value.Kind() {
-	case '"':
-		unquoted, err := jsontext.AppendUnquote(nil, value)
-		*t = text(strings.ToValidUTF8(string(unquoted), "\ufffd"))
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
-		}
-	case '0':
-		*t = text(value)
-	}
-	return nil
-}
-
 // roles is a list of role names, or one text with commas between them; anything else is no role.
 type roles []string
 
@@ -255,24 +229,54 @@ func (r *roles) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	var list []text
+	var list []pages.Text
 	switch value.Kind() {
 	case '[':
-		if err := json.Unmarshal(value, &list, lenient); err != nil {
+		if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
 			return err
 		}
 	case '"':
-		var one text
-		if err := json.Unmarshal(value, &one, lenient); err != nil {
+		var one pages.Text
+		if err := json.Unmarshal(value, &one, pages.Lenient); err != nil {
 			return err
 		}
 		for _, name := range strings.Split(string(one), ",") {
-			list = append(list, text(name))
+			list = append(list, pages.Text(name))
 		}
 	}
 	for _, name := range list {
 		if role := strings.TrimSpace(string(name)); role != "" {
 			*r = append(*r, lti.ExpandRole(role))
+		}
+	}
+	return nil
+}
+
+// enrollments is a list of the groups that a member is in, each an object with a group_id; anything else is none.
+type enrollments []string
+
+// UnmarshalJSONFrom reads any JSON value.
+func (e *enrollments) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	if err != nil || value.Kind() != '[' {
+		return err
+	}
+	var list []jsontext.Value
+	if err := json.Unmarshal(value, &list, pages.Lenient); err != nil {
+		return err
+	}
+	for _, element := range list {
+		var enrollment struct {
+			GroupID jsontext.Value `json:"group_id"`
+		}
+		if element.Kind() != '{' {
+			continue
+		}
+		if err := json.Unmarshal(element, &enrollment, pages.Lenient); err != nil {
+			return err
+		}
+		if id := pages.ID(enrollment.GroupID); id != "" && !slices.Contains(*e, id) {
+			*e = append(*e, id)
 		}
 	}
 	return nil

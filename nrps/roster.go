@@ -30,13 +30,12 @@ type roster struct {
 	started      bool // the first batch has been yielded
 	held         []lti.Member
 	heldBytes    int
-	received     int // entries of the platform
 	yielded      int64
 }
 
 // add takes a member in, unless the role filter drops it or the user has come before.
 func (r *roster) add(member lti.Member) error {
-	if !r.keeps(member.Roles) {
+	if !r.keeps(&member) {
 		return nil
 	}
 	user := maphash.String(r.seed, member.UserID)
@@ -52,9 +51,10 @@ func (r *roster) add(member lti.Member) error {
 	return nil
 }
 
-// keeps reports whether one of the roles is the wanted one or a sub-role of it.
-func (r *roster) keeps(roles []string) bool {
-	return r.role.Kind == lti.RoleUnknown || slices.ContainsFunc(roles, func(text string) bool {
+// keeps reports whether one of a member's roles is the wanted one or a sub-role of it. Who was deleted is kept: often
+// no roles are left.
+func (r *roster) keeps(member *lti.Member) bool {
+	return r.role.Kind == lti.RoleUnknown || member.Status == lti.StatusDeleted || slices.ContainsFunc(member.Roles, func(text string) bool {
 		role := lti.ParseRole(text)
 		return role.Kind == r.role.Kind && role.Principal == r.role.Principal && (r.role.Sub == "" || role.Sub == r.role.Sub)
 	})
@@ -90,8 +90,8 @@ func (r *roster) flush(end bool) error {
 func sizeOf(m *lti.Member) int {
 	size := 64 + len(m.UserID) + len(m.Name) + len(m.GivenName) + len(m.FamilyName) + len(m.MiddleName) + len(m.Email) +
 		len(m.Picture) + len(m.PersonSourcedID) + len(m.LTI11LegacyUserID) + len(m.MessageJSON)
-	for _, role := range m.Roles {
-		size += len(role) + 2
+	for _, text := range slices.Concat(m.Roles, m.GroupIDs) {
+		size += len(text) + 2
 	}
 	return size
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -49,6 +50,11 @@ type Config struct {
 	StreamTimeout  time.Duration  // a whole Stream, the reader's own pauses included; 0: DefaultStreamTimeout
 	MaxBody        int64          // decoded bytes of an answer where the Request names no limit; 0: DefaultMaxBody
 	UserAgent      string         // User-Agent header; empty: DefaultUserAgent
+
+	// Suspended is told when requests to a host that keeps failing are paused, and for how long. It must not block. Nil:
+	// nobody is.
+	Suspended func(host string, pause time.Duration)
+	Now       func() time.Time // of the pauses; nil: time.Now
 }
 
 // Client sends requests to platforms. It may be used by many goroutines.
@@ -56,6 +62,7 @@ type Client struct {
 	config    Config
 	transport *http.Transport
 	client    *http.Client
+	circuit   *circuit
 }
 
 // Request is one HTTP request. It is only read.
@@ -106,6 +113,13 @@ func New(config Config) (*Client, error) {
 	config.StreamTimeout = orDefault(config.StreamTimeout, DefaultStreamTimeout)
 	config.MaxBody = orDefault(config.MaxBody, DefaultMaxBody)
 	config.UserAgent = orDefault(config.UserAgent, DefaultUserAgent)
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	circuit, err := newCircuit(config.Now, config.Suspended)
+	if err != nil {
+		return nil, err
+	}
 
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAlive: 30 * time.Second, Control: guard}
 	transport := &http.Transport{
@@ -125,6 +139,7 @@ func New(config Config) (*Client, error) {
 	return &Client{
 		config:    config,
 		transport: transport,
+		circuit:   circuit,
 		client: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -153,18 +168,32 @@ func (c *Client) Do(ctx context.Context, request Request) (*Response, error) {
 	timeout := orDefault(request.Timeout, c.config.Timeout)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, host, sendErr := c.send(ctx, limited, request)
-	if sendErr != nil {
-		return nil, sendErr
+	target, settle, refusal := c.admit(request)
+	if refusal != nil {
+		return nil, refusal
+	}
+	response, failure := c.do(ctx, limited, request, target)
+	if failure != nil {
+		settle(outcomeOf(0, failure))
+		return nil, failure
+	}
+	settle(outcomeOf(response.Status, nil))
+	return response, nil
+}
+
+func (c *Client) do(caller, limited context.Context, request Request, target *url.URL) (*Response, *Error) {
+	answer, failure := c.send(caller, limited, request, target)
+	if failure != nil {
+		return nil, failure
 	}
 	defer answer.Body.Close()
 	limit := orDefault(request.MaxBody, c.config.MaxBody)
 	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
 	switch {
 	case err != nil:
-		return nil, classify(ctx, err, host, true)
+		return nil, classify(caller, err, target.Host, true)
 	case int64(len(body)) > limit:
-		return nil, tooLarge(host, limit)
+		return nil, tooLarge(target.Host, limit)
 	}
 	return &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, Date: dateOf(answer)}, nil
 }
@@ -173,30 +202,43 @@ func (c *Client) Do(ctx context.Context, request Request) (*Response, error) {
 // idle limit, when the whole takes longer than the stream limit, or when it grows over MaxBody. The error is always an
 // *Error.
 func (c *Client) Stream(ctx context.Context, request Request) (*Stream, error) {
-	limited, cancel := context.WithTimeout(ctx, c.config.StreamTimeout)
-	answer, host, err := c.send(ctx, limited, request)
-	if err != nil {
-		cancel()
-		return nil, err
+	target, settle, refusal := c.admit(request)
+	if refusal != nil {
+		return nil, refusal
 	}
+	limited, cancel := context.WithTimeout(ctx, c.config.StreamTimeout)
+	answer, failure := c.send(ctx, limited, request, target)
+	if failure != nil {
+		settle(outcomeOf(0, failure))
+		cancel()
+		return nil, failure
+	}
+	settle(outcomeOf(answer.StatusCode, nil))
 	body := &streamBody{
-		ctx: ctx, cancel: cancel, body: answer.Body, host: host,
+		ctx: ctx, cancel: cancel, body: answer.Body, host: target.Host,
 		idle: c.config.IdleTimeout, limit: orDefault(request.MaxBody, c.config.MaxBody),
 	}
 	return &Stream{Status: answer.StatusCode, Header: answer.Header, Body: body, Date: dateOf(answer)}, nil
 }
 
-func (c *Client) send(caller, limited context.Context, request Request) (*http.Response, string, error) {
-	target, refusal := parseURL(request.URI, c.config.AllowHTTP)
-	if refusal != nil {
-		return nil, "", refusal
+// admit checks the URI of a request, and that its host is not suspended. settle must be called with the outcome.
+func (c *Client) admit(request Request) (target *url.URL, settle func(outcome), refusal *Error) {
+	if target, refusal = parseURL(request.URI, c.config.AllowHTTP); refusal != nil {
+		return nil, nil, refusal
 	}
+	if settle, refusal = c.circuit.admit(target.Host); refusal != nil {
+		return nil, nil, refusal
+	}
+	return target, settle, nil
+}
+
+func (c *Client) send(caller, limited context.Context, request Request, target *url.URL) (*http.Response, *Error) {
 	// A request counts as sent as soon as it has a connection: from then on nobody can tell what arrived.
 	var sent atomic.Bool
 	traced := httptrace.WithClientTrace(limited, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	message, err := http.NewRequestWithContext(traced, orDefault(request.Method, http.MethodGet), request.URI, bytes.NewReader(request.Body))
 	if err != nil {
-		return nil, "", &Error{Kind: BadURL, Host: target.Host, Detail: "the request is malformed"}
+		return nil, &Error{Kind: BadURL, Host: target.Host, Detail: "the request is malformed"}
 	}
 	for name, values := range request.Header {
 		message.Header[http.CanonicalHeaderKey(name)] = values
@@ -204,14 +246,14 @@ func (c *Client) send(caller, limited context.Context, request Request) (*http.R
 	message.Header.Set("User-Agent", c.config.UserAgent)
 	answer, err := c.client.Do(message)
 	if err != nil {
-		return nil, "", classify(caller, err, target.Host, sent.Load())
+		return nil, classify(caller, err, target.Host, sent.Load())
 	}
 	// gzip was asked for and undone by the transport; anything else was not.
 	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		answer.Body.Close()
-		return nil, "", &Error{Kind: BadAnswer, Sent: true, Host: target.Host, Detail: "the answer has a content encoding that was not asked for"}
+		return nil, &Error{Kind: BadAnswer, Sent: true, Host: target.Host, Detail: "the answer has a content encoding that was not asked for"}
 	}
-	return answer, target.Host, nil
+	return answer, nil
 }
 
 func dateOf(answer *http.Response) time.Time {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
 )
@@ -26,17 +27,20 @@ const (
 	TooLarge    Kind = "too large"   // the answer is over its limit of bytes
 	BadURL      Kind = "bad URL"     // the URL is not one that is ever fetched
 	BadAnswer   Kind = "bad answer"  // the answer's content encoding cannot be read
+	Suspended   Kind = "suspended"   // the host kept failing, so nothing is sent to it for a while
 )
 
 // Error is a request that brought no answer. Its text holds no byte that the platform sent, as an answer may quote
 // personal data. Where the caller's own context ended it, errors.Is finds context.Canceled or DeadlineExceeded.
 type Error struct {
-	Kind    Kind
-	Sent    bool   // bytes of the request may have reached the platform, so its outcome there is unknown
-	Host    string // host and port of the request; empty for a bad URL
-	Address string // the address that was refused, for Blocked
-	Detail  string // one phrase
-	cause   error  // nil, or the caller's context error
+	Kind       Kind
+	Sent       bool          // bytes of the request may have reached the platform, so its outcome there is unknown
+	Host       string        // host and port of the request; empty for a bad URL
+	Address    string        // the address that was refused, for Blocked
+	RetryAfter time.Duration // for how long at least nothing will be sent, for Suspended
+	Detail     string        // one phrase
+	cause      error         // nil, or the caller's context error
+	answered   bool          // the host did answer, though not in HTTP
 }
 
 // Error returns kind, host and detail.
@@ -55,7 +59,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // Explain turns an error of this package into the reason that a service call answers: CANCELED, DEADLINE_EXCEEDED,
-// ADDRESS_NOT_ALLOWED, PLATFORM_ANSWER_INVALID or PLATFORM_UNREACHABLE.
+// ADDRESS_NOT_ALLOWED, PLATFORM_ANSWER_INVALID, PLATFORM_UNAVAILABLE or PLATFORM_UNREACHABLE.
 func Explain(err error, registration string) *lti.Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -79,6 +83,10 @@ func Explain(err error, registration string) *lti.Error {
 			": list its network under outbound.allow_cidrs if the platform is really there.").With("actual", e.Address)
 	case e.Kind == BadURL, e.Kind == BadAnswer, e.Kind == TooLarge:
 		return explained(lti.ReasonPlatformAnswerInvalid, "The platform's service cannot be used: "+detail+".").With("detail", detail)
+	case e.Kind == Suspended:
+		paused := explained(lti.ReasonPlatformUnavailable, "The platform kept failing, so the sidecar sends nothing to "+e.Host+" for a while.")
+		paused.RetryAfter = e.RetryAfter
+		return paused
 	default:
 		return explained(lti.ReasonPlatformUnreachable, "The platform could not be reached, or did not answer in time: "+detail+".").With("detail", detail)
 	}
@@ -112,7 +120,7 @@ func classify(ctx context.Context, err error, host string, sent bool) *Error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		e.Detail = "it closed the connection before the answer was whole"
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		e.Detail = "its answer is not valid HTTP"
+		e.Detail, e.answered = "its answer is not valid HTTP", true
 	case !sent:
 		e.Detail = "no connection"
 	default:

@@ -4,6 +4,7 @@ package platform
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,6 +28,12 @@ func TestDialectTable(t *testing.T) {
 		}
 		if want := dialect.Name == "schoology"; dialect.CommentRequired != want {
 			t.Errorf("%q: comment required %t", dialect.Name, dialect.CommentRequired)
+		}
+		// Whoever meets a service that is not offered learns what to switch on, in the platform's own words.
+		for service, setting := range map[string]string{"line items": dialect.LineItemSetting, "scores": dialect.GradesSetting, "rosters": dialect.RosterSetting} {
+			if name := dialect.Name; (name != "") != (setting != "") || setting != "" && (!strings.HasPrefix(setting, "In ") || !strings.HasSuffix(setting, ".")) {
+				t.Errorf("%q says of %s %q", name, service, setting)
+			}
 		}
 		if dialect.ScoreGrain < time.Millisecond {
 			t.Errorf("%q has no score grain", dialect.Name)

@@ -144,7 +144,7 @@ func (l *Learned) Learn(ctx context.Context, r *Registration, deploymentID, prod
 		if err != nil {
 			return err
 		}
-		dialect := dialectOf(r, first(present.ProductFamily, productFamily))
+		dialect := DialectOf(r, first(present.ProductFamily, productFamily))
 		next := present
 		next.Origins = slices.Clone(present.Origins)
 		next.ProductFamily = first(present.ProductFamily, productFamily)
@@ -197,7 +197,7 @@ func (l *Learned) CheckOrigin(ctx context.Context, r *Registration, deploymentID
 	if err != nil {
 		return &lti.Error{Reason: lti.ReasonStoreUnavailable, Cause: err}
 	}
-	if makersHost(dialectOf(r, present.ProductFamily), origin) {
+	if makersHost(DialectOf(r, present.ProductFamily), origin) {
 		return nil
 	}
 	return lti.Errorf(lti.ReasonServiceOriginPending, "The service lies on %s, which the registration %q is not bound to; list it under service_origins if it is right.", lti.Excerpt(origin), r.Name).
@@ -223,13 +223,13 @@ func (l *Learned) Origins(ctx context.Context, r *Registration, deploymentID str
 // Dialect returns the dialect of a deployment: the registration's own, or the one of the product that launched first.
 func (l *Learned) Dialect(ctx context.Context, r *Registration, deploymentID string) (Dialect, error) {
 	if r.Dialect != "" {
-		return dialectOf(r, ""), nil
+		return DialectOf(r, ""), nil
 	}
 	present, _, err := l.get(ctx, r, deploymentID)
 	if err != nil {
 		return Dialect{}, &lti.Error{Reason: lti.ReasonStoreUnavailable, Cause: err}
 	}
-	return dialectOf(r, present.ProductFamily), nil
+	return DialectOf(r, present.ProductFamily), nil
 }
 
 func (l *Learned) get(ctx context.Context, r *Registration, deploymentID string) (learned, uint64, error) {
@@ -275,13 +275,6 @@ func registeredOrigins(r *Registration) []string {
 func makersHost(dialect Dialect, origin string) bool {
 	host, ok := strings.CutPrefix(origin, "https://")
 	return ok && slices.ContainsFunc(dialect.ServiceHosts, func(suffix string) bool { return strings.HasSuffix(host, "."+suffix) })
-}
-
-func dialectOf(r *Registration, productFamily string) Dialect {
-	if r.Dialect != "" {
-		return DialectNamed(r.Dialect)
-	}
-	return DialectNamed(productFamily)
 }
 
 func first(values ...string) string {

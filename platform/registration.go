@@ -27,7 +27,7 @@ type Registration struct {
 	UnknownDeployments  UnknownDeployments // empty: RejectDeployments
 	AuthorizationURI    string             // authorization endpoint
 	TokenURI            string             // token endpoint; empty: no service can be called
-	TokenAudience       string             // aud of client assertions; empty: TokenURI
+	TokenAudience       string             // aud of client assertions; empty: that of the named dialect, or TokenURI
 	JWKSURI             string             // the platform's keys
 	LaunchURIs          []string           // redirect URIs; the first is the default
 	LoginURI            string             // the tool's login initiation URL; empty: no page can offer to begin anew
@@ -54,6 +54,9 @@ func (r *Registration) IssuerAtLogin() string {
 func (r *Registration) Audience() string {
 	if r.TokenAudience != "" {
 		return r.TokenAudience
+	}
+	if audience := DialectNamed(r.Dialect).TokenAudience; audience != "" {
+		return audience
 	}
 	return r.TokenURI
 }

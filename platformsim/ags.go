@@ -20,16 +20,13 @@ const (
 	mediaLineItem   = "application/vnd.ims.lis.v2.lineitem+json"
 	mediaLineItems  = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 	mediaResults    = "application/vnd.ims.lis.v2.resultcontainer+json"
+	mediaResult     = "application/vnd.ims.lis.v2.result+json"
 	mediaScore      = "application/vnd.ims.lis.v1.score+json"
 	mediaMembership = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 )
 
-// serveAGS does what all grade endpoints share: faults, the bearer, the course, the body, the tool's own line item.
-func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, hit string, scopes []string, do func(t *tool, body []byte) *failure) {
-	p.hit(hit)
-	if p.serviceFault(w) {
-		return
-	}
+// serveAGS does what all grade endpoints share: the body, the bearer, tool and course in the path.
+func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, scopes []string, do func(t *tool, body []byte) *failure) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		p.profile.Fail(w, r, refuse(failMalformed, "unreadable body"), nil)
@@ -43,7 +40,7 @@ func (p *Platform) serveAGS(w http.ResponseWriter, r *http.Request, hit string, 
 		f = do(t, body)
 	}
 	if f != nil {
-		p.sim.logf("%s: %s %s refused: %s", p.profile.Name, r.Method, hit, f.text)
+		p.sim.logf("%s: %s of grades refused: %s", p.profile.Name, r.Method, f.text)
 		p.profile.Fail(w, r, f, body)
 	}
 }
@@ -56,20 +53,10 @@ func (p *Platform) checkPath(t *tool, r *http.Request) *failure {
 	if course := r.PathValue("course"); course != "" && course != p.courseID() {
 		return refuse(failNotFound, "no such course")
 	}
-	return nil
-}
-
-func (p *Platform) serviceFault(w http.ResponseWriter) bool {
-	for fault, status := range map[Fault]int{FaultServiceUnavailable: http.StatusServiceUnavailable, FaultRateLimited: http.StatusTooManyRequests} {
-		if _, strikes := p.takeFault(fault); strikes {
-			w.Header().Set("Retry-After", "1")
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.WriteHeader(status)
-			write(w, []byte("<html><body>Please try again.</body></html>\n"))
-			return true
-		}
+	if p.cfg.Concluded && p.profile.Concludes {
+		return refuse(failNotFound, "The course has concluded")
 	}
-	return false
+	return nil
 }
 
 // answer encodes v in the platform's way and sends it.
@@ -97,14 +84,14 @@ var (
 func (p *Platform) serveLineItems(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
-		p.serveAGS(w, r, "ags_lineitems", readItems, func(t *tool, _ []byte) *failure {
+		p.serveAGS(w, r, readItems, func(t *tool, _ []byte) *failure {
 			if !p.profile.AGS.CheckAccept(r, mediaLineItems) {
 				return refuse(failNoHandler, "No handler found")
 			}
 			return p.listItems(w, r, t)
 		})
 	case http.MethodPost:
-		p.serveAGS(w, r, "ags_lineitems", writeItems, func(t *tool, body []byte) *failure {
+		p.serveAGS(w, r, writeItems, func(t *tool, body []byte) *failure {
 			if !hasMedia(r, mediaLineItem) {
 				return refuse(failMediaType, "the content type must be "+mediaLineItem)
 			}
@@ -130,7 +117,7 @@ func (p *Platform) listItems(w http.ResponseWriter, r *http.Request, t *tool) *f
 	p.mu.Lock()
 	for _, li := range p.items {
 		if matches(li) {
-			list = append(list, p.profile.AGS.LineItemJSON(p, t, li))
+			list = append(list, p.itemJSON(t, li))
 		}
 	}
 	p.mu.Unlock()
@@ -143,12 +130,18 @@ func (p *Platform) listItems(w http.ResponseWriter, r *http.Request, t *tool) *f
 
 // itemBody is a line item as a tool sends it.
 type itemBody struct {
-	ID             string   `json:"id"`
-	Label          string   `json:"label"`
-	ScoreMaximum   *float64 `json:"scoreMaximum"`
-	ResourceID     string   `json:"resourceId"`
-	Tag            string   `json:"tag"`
-	ResourceLinkID string   `json:"resourceLinkId"`
+	ID               string          `json:"id"`
+	Label            string          `json:"label"`
+	ScoreMaximum     *float64        `json:"scoreMaximum"`
+	ResourceID       string          `json:"resourceId"`
+	Tag              string          `json:"tag"`
+	ResourceLinkID   string          `json:"resourceLinkId"`
+	StartDateTime    string          `json:"startDateTime"`
+	EndDateTime      string          `json:"endDateTime"`
+	GradesReleased   *bool           `json:"gradesReleased"`
+	SubmissionReview json.RawMessage `json:"submissionReview"`
+
+	extensions map[string]json.RawMessage // members whose names are URLs
 }
 
 // readItem reads a new line item (li is nil) or a change of one.
@@ -163,7 +156,12 @@ func (p *Platform) readItem(t *tool, body []byte, li *LineItem) (*itemBody, *fai
 	if !p.cfg.Lax && *in.ScoreMaximum == 0 {
 		return nil, refuse(failMissing, "scoreMaximum must be above 0")
 	}
-	if in.ResourceLinkID != "" && in.ResourceLinkID != t.link {
+	for _, at := range []string{in.StartDateTime, in.EndDateTime} {
+		if _, ok := parseISO8601(at); at != "" && !ok {
+			return nil, refuse(failMalformed, "startDateTime or endDateTime is not a date and time with a zone")
+		}
+	}
+	if in.ResourceLinkID != "" && p.toolLink(t, in.ResourceLinkID) == nil {
 		return nil, refuse(failForbidden, "resourceLinkId belongs to another tool, or to nothing")
 	}
 	if check := p.profile.AGS.CheckItem; check != nil {
@@ -171,27 +169,82 @@ func (p *Platform) readItem(t *tool, body []byte, li *LineItem) (*itemBody, *fai
 			return nil, f
 		}
 	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, refuse(failMalformed, "the body is not a line item")
+	}
+	for name, v := range all {
+		if strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://") {
+			if in.extensions == nil {
+				in.extensions = map[string]json.RawMessage{}
+			}
+			in.extensions[name] = v
+		}
+	}
 	return &in, nil
 }
 
+// fill writes what a tool may say of a line item.
+func (li *LineItem) fill(in *itemBody) {
+	li.Label, li.ScoreMaximum, li.ResourceID, li.Tag = in.Label, *in.ScoreMaximum, in.ResourceID, in.Tag
+	li.StartDateTime, li.EndDateTime, li.GradesReleased = in.StartDateTime, in.EndDateTime, in.GradesReleased
+	li.SubmissionReview, li.Extensions = in.SubmissionReview, in.extensions
+}
+
 func (p *Platform) createItem(w http.ResponseWriter, t *tool, body []byte) *failure {
-	in, f := p.readItem(t, body, nil)
+	p.mu.Lock()
+	out, f := p.makeItem(t, body)
+	p.mu.Unlock()
 	if f != nil {
 		return f
 	}
-	li := &LineItem{
-		Tool: t.cfg.Name, Label: in.Label, ScoreMaximum: *in.ScoreMaximum,
-		ResourceID: in.ResourceID, Tag: in.Tag, ResourceLinkID: in.ResourceLinkID, Own: true,
-	}
-	p.mu.Lock()
-	if len(p.items) >= maxItems {
-		p.mu.Unlock()
-		return refuse(failPlatformError, "too many line items")
-	}
-	p.addItem(li)
-	out := p.profile.AGS.LineItemJSON(p, t, li)
-	p.mu.Unlock()
 	return p.answer(w, cmp.Or(p.profile.AGS.CreateStatus, http.StatusCreated), mediaLineItem, out)
+}
+
+// makeItem is called with p.mu held. It returns what is answered.
+func (p *Platform) makeItem(t *tool, body []byte) (any, *failure) {
+	in, f := p.readItem(t, body, nil)
+	if f != nil {
+		return nil, f
+	}
+	if len(p.items) >= maxItems {
+		return nil, refuse(failPlatformError, "too many line items")
+	}
+	li := &LineItem{Tool: t.cfg.Name, ResourceLinkID: in.ResourceLinkID, Own: true}
+	li.fill(in)
+	p.addItem(li)
+	if !p.profile.AGS.EchoCreate {
+		return p.itemJSON(t, li), nil
+	}
+	var echo map[string]any
+	if err := decodeNumbers(body, &echo); err != nil {
+		return nil, refuse(failMalformed, "the body is not a line item")
+	}
+	echo["id"] = p.lineItemURI(t, li)
+	return echo, nil
+}
+
+// itemJSON is a line item as the platform answers it.
+func (p *Platform) itemJSON(t *tool, li *LineItem) map[string]any {
+	m := p.profile.AGS.LineItemJSON(p, t, li)
+	if p.profile.AGS.ForgetsMore {
+		return m
+	}
+	for name, v := range map[string]string{"startDateTime": li.StartDateTime, "endDateTime": li.EndDateTime} {
+		if v != "" {
+			m[name] = v
+		}
+	}
+	if li.GradesReleased != nil {
+		m["gradesReleased"] = *li.GradesReleased
+	}
+	if li.SubmissionReview != nil {
+		m["submissionReview"] = li.SubmissionReview
+	}
+	for name, v := range li.Extensions {
+		m[name] = v
+	}
+	return m
 }
 
 func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
@@ -204,7 +257,7 @@ func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
 		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
 		return
 	}
-	p.serveAGS(w, r, "ags_lineitem", scopes, func(t *tool, body []byte) *failure {
+	p.serveAGS(w, r, scopes, func(t *tool, body []byte) *failure {
 		if r.Method == http.MethodGet && !p.profile.AGS.CheckAccept(r, mediaLineItem) {
 			return refuse(failNoHandler, "No handler found")
 		}
@@ -213,7 +266,7 @@ func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		li := p.ownItem(t, r.PathValue("item"))
+		li := p.ownItem(t, r)
 		if li == nil {
 			return refuse(failNotFound, "no such line item")
 		}
@@ -233,9 +286,9 @@ func (p *Platform) serveLineItem(w http.ResponseWriter, r *http.Request) {
 			if in.ResourceLinkID != "" && in.ResourceLinkID != li.ResourceLinkID {
 				return refuse(failMismatch, "resourceLinkId cannot be changed")
 			}
-			li.Label, li.ScoreMaximum, li.ResourceID, li.Tag = in.Label, *in.ScoreMaximum, in.ResourceID, in.Tag
+			li.fill(in)
 		}
-		return p.answer(w, http.StatusOK, mediaLineItem, p.profile.AGS.LineItemJSON(p, t, li))
+		return p.answer(w, http.StatusOK, mediaLineItem, p.itemJSON(t, li))
 	})
 }
 
@@ -244,25 +297,31 @@ func (p *Platform) serveResults(w http.ResponseWriter, r *http.Request) {
 		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
 		return
 	}
-	p.serveAGS(w, r, "ags_results", []string{ScopeResultReadonly}, func(t *tool, _ []byte) *failure {
+	p.serveAGS(w, r, []string{ScopeResultReadonly}, func(t *tool, _ []byte) *failure {
 		if !p.profile.AGS.CheckAccept(r, mediaResults) {
 			return refuse(failNoHandler, "No handler found")
 		}
 		list := []map[string]any{}
 		p.mu.Lock()
-		li := p.ownItem(t, r.PathValue("item"))
+		li := p.ownItem(t, r)
 		if li == nil {
 			p.mu.Unlock()
 			return refuse(failNotFound, "no such line item")
 		}
-		uri := p.lineItemURI(t, li)
-		only := r.URL.Query().Get("user_id")
-		for _, pr := range p.enrolled {
-			if g := li.Grades[pr.ID]; g != nil && (only == "" || only == pr.ID) {
-				list = append(list, g.result(p.withQuery(p.expand(p.profile.ResultsPath, t, li.ID), t), uri, p.profile.ResultID(li.ID, pr.ID)))
+		one := r.PathValue("result")
+		for _, g := range li.sorted() {
+			id := p.profile.ResultID(li.ID, g.UserID)
+			if only := r.URL.Query().Get("user_id"); (only == "" || only == g.UserID) && (one == "" || one == id) {
+				list = append(list, g.result(p.withQuery(p.expand(p.profile.ResultsPath, t, li.ID), t), p.lineItemURI(t, li), id))
 			}
 		}
 		p.mu.Unlock()
+		if one != "" && !p.profile.AGS.OneResultListed {
+			if len(list) == 0 {
+				return refuse(failNotFound, "no such result")
+			}
+			return p.answer(w, http.StatusOK, mediaResult, list[0])
+		}
 		win, f := p.profile.AGS.ResultsPage(p.requestURL(r), len(list))
 		if f != nil {
 			return f
@@ -276,6 +335,7 @@ func (p *Platform) serveResults(w http.ResponseWriter, r *http.Request) {
 
 // ScoreRequest is one score that reached the platform, and what it was answered.
 type ScoreRequest struct {
+	Seq         int             `json:"seq"` // counts from 1
 	Time        time.Time       `json:"time"`
 	Tool        string          `json:"tool"`
 	LineItem    string          `json:"line_item"`
@@ -290,7 +350,7 @@ func (p *Platform) serveScores(w http.ResponseWriter, r *http.Request) {
 		p.profile.Fail(w, r, refuse(failNoHandler, "No handler found"), nil)
 		return
 	}
-	p.serveAGS(w, r, "ags_scores", []string{ScopeScore}, func(t *tool, body []byte) *failure {
+	p.serveAGS(w, r, []string{ScopeScore}, func(t *tool, body []byte) *failure {
 		rec := ScoreRequest{Time: p.sim.now(), Tool: t.cfg.Name, LineItem: r.PathValue("item"), ContentType: r.Header.Get("Content-Type")}
 		if json.Valid(body) {
 			rec.Body = bytes.Clone(body)
@@ -301,7 +361,9 @@ func (p *Platform) serveScores(w http.ResponseWriter, r *http.Request) {
 		}
 		rec.Stored = f == nil
 		p.mu.Lock()
-		p.scoreLog = appendCapped(p.scoreLog, rec)
+		p.scoreSeq++
+		rec.Seq = p.scoreSeq
+		p.scoreLog.add(rec)
 		p.mu.Unlock()
 		if f != nil {
 			return f
@@ -328,7 +390,7 @@ func (p *Platform) storeScore(t *tool, r *http.Request, body []byte) (*LineItem,
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	li := p.ownItem(t, r.PathValue("item"))
+	li := p.ownItem(t, r)
 	if li == nil {
 		return nil, nil, refuse(failNotFound, "no such line item")
 	}
@@ -345,6 +407,9 @@ func (p *Platform) storeScore(t *tool, r *http.Request, body []byte) (*LineItem,
 		return li, s, nil
 	}
 	g.UserID = s.userID
+	if pr := p.crowd.byID(s.userID); pr != nil {
+		g.n = pr.n
+	}
 	li.Grades[s.userID] = g
 	return li, s, nil
 }

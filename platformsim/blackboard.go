@@ -105,13 +105,47 @@ func blackboardProfile() *Profile {
 				return map[string]any{
 					"status": "Active", "user_id": pr.ID, "roles": blackboardMemberRoles(pr), "name": pr.Name(), "given_name": pr.Given,
 					"middle_name": "", "family_name": pr.Family, "email": pr.Email, "lis_person_sourcedid": pr.Username,
-					"group_enrollments": []any{},
 				}
 			},
-			Message:      noMessage,
-			ContextID:    func(*Platform) string { return derived(32, "blackboard/context") },
-			OwnID:        wholeURL,
-			UnknownPages: true,
+			Enrollments: func(q url.Values) bool { return q.Get("groups") == "true" },
+			Message:     plainMessage,
+			ContextID:   func(*Platform) string { return derived(32, "blackboard/context") },
+			OwnID:       wholeURL,
+			Unknown:     true,
+		},
+		DeepLinking: &DeepLinkingRules{
+			ReturnPath: "/webapps/blackboard/controller/lti/v2/deeplinking",
+			Settings: func(_ *Platform, _ *launch) map[string]any {
+				return map[string]any{
+					"accept_types": []any{"link", "file", "html", "ltiResourceLink", "image"}, "accept_media_types": "*/*",
+					"accept_presentation_document_targets": []string{"embed", "iframe", "window"}, "accept_copy_advice": false,
+					"accept_multiple": true, "auto_create": true,
+				}
+			},
+			Data: func(p *Platform, l *launch) string {
+				return p.courseID() + "::_14_1::2::false::" + derived(32, "blackboard/data/"+l.id)
+			},
+			KeepLink: true,
+			Checks:   DeepLinkingChecks{Audience: true, Deployment: true, Type: true, Version: true, Data: true},
+			NeedSub:  true,
+			AudText:  true,
+			NeedURL:  true,
+		},
+		Groups: &GroupRules{
+			GroupsPath: "/learn/api/v1/lti/courses/{course}/groups",
+			SetsPath:   "/learn/api/v1/lti/courses/{course}/groupsets",
+			ID: func(kind string, n int) string {
+				if kind == "set" {
+					return learnID(200 + n)
+				}
+				return learnID(100 + n)
+			},
+			Page:  limitPage,
+			Group: plainGroup,
+			OwnID: wholeURL,
+		},
+		NotOffered: map[string]string{
+			"caliper": "only custom parameters that an administrator sets lead to its event store, no claim (Anthology's documentation of Caliper)",
 		},
 		Fail:   rfc6750Failure,
 		Encode: plainJSON,
@@ -122,7 +156,7 @@ func blackboardLogin(p *Platform, l *launch) []Field {
 	f := []Field{
 		{"iss", p.profile.Issuer(p.base)},
 		{"login_hint", l.person.LoginHint},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"lti_message_hint", l.hint},
 		{"lti_deployment_id", l.tool.deployment},
 		{"client_id", l.tool.client},
@@ -152,22 +186,16 @@ func blackboardClaims(p *Platform, l *launch) map[string]any {
 		"name": l.person.Name(), "given_name": l.person.Given, "family_name": l.person.Family, "email": l.person.Email, "locale": "en-US",
 		claimLTI + "roles":         blackboardRoles(l.person),
 		claimLTI + "context":       map[string]any{"id": p.profile.NRPS.ContextID(p), "label": courseLabel, "title": courseTitle, "type": []string{courseOffering}},
-		claimLTI + "resource_link": map[string]any{"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name},
+		claimLTI + "resource_link": map[string]any{"id": l.link.ID, "title": l.link.Title},
 		claimLTI + "lis":           map[string]any{"person_sourcedid": l.person.Username, "course_section_sourcedid": courseLabel},
 		claimLTI + "launch_presentation": map[string]any{
 			"locale": "en-US", "document_target": l.view,
 			"return_url": p.base + "/webapps/blackboard/execute/blti/launchReturn?course_id=" + p.courseID() + "&content_id=_14_1&toGC=false&nonce=" +
-				derived(32, "blackboard/nonce") + "&launch_id=" + derivedUUID("blackboard/launch") + "&link_id=" + l.tool.link,
+				derived(32, "blackboard/nonce") + "&launch_id=" + derivedUUID("blackboard/launch") + "&link_id=" + l.link.ID,
 		},
-		claimLTI + "custom": customOf(l.tool),
-		claimAGS:            gradesClaim(p, l.tool),
+		claimLTI + "custom": customOf(l.tool, l.link),
+		claimAGS:            gradesClaim(p, l),
 		claimNRPS:           roster,
-		"https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice": map[string]any{
-			"context_groups_url":     p.base + "/learn/api/v1/lti/courses/" + p.courseID() + "/groups",
-			"context_group_sets_url": p.base + "/learn/api/v1/lti/courses/" + p.courseID() + "/groupsets",
-			"scope":                  []string{"https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"},
-			"service_versions":       []string{"1.0"},
-		},
 		"https://blackboard.com/lti/claim/one_time_session_token": derived(32, "blackboard/session"),
 		"https://blackboard.com/webapps/foundations-connector/foundations-ids": map[string]any{
 			"site-id": derivedUUID("blackboard/site"), "tenant-id": derivedUUID("blackboard/tenant"),

@@ -27,6 +27,7 @@ func brightspaceProfile() *Profile {
 		LineItemPath:      "/d2l/api/lti/ags/2.0/deployment/{deployment}/orgunit/{course}/lineitems/{item}",
 		ScoresPath:        "/d2l/api/lti/ags/2.0/deployment/{deployment}/orgunit/{course}/lineitems/{item}/scores",
 		ResultsPath:       "/d2l/api/lti/ags/2.0/deployment/{deployment}/orgunit/{course}/lineitems/{item}/results",
+		EventsPath:        "/d2l/api/lti/caliper/deployment/{deployment}/events",
 		MembershipsPath:   "/d2l/api/lti/nrps/2.0/deployment/{deployment}/orgunit/{course}/memberships",
 
 		ResultID:       func(_, person string) string { return person },
@@ -90,11 +91,22 @@ func brightspaceProfile() *Profile {
 					"given_name": pr.Given, "family_name": pr.Family, "email": pr.Email,
 				}
 			},
-			Message:      noMessage,
+			Message:      plainMessage,
 			ContextID:    func(p *Platform) string { return p.courseID() },
 			OwnID:        wholeURL,
 			OnlyVisitors: true,
-			UnknownPages: true,
+			Unknown:      true,
+		},
+		DeepLinking: &DeepLinkingRules{ // beyond the kid that it wants in the header, nothing is published
+			ReturnPath:  "/d2l/lti/deeplinking/{course}",
+			ReturnQuery: func(_ *Platform, l *launch) (string, error) { return "request=" + l.id, nil },
+			Settings:    plainSettings("ltiResourceLink", "link", "html", "image"),
+			Data:        func(_ *Platform, l *launch) string { return l.id },
+			Checks:      DeepLinkingChecks{Audience: true, Nonce: true, Deployment: true, Type: true, Version: true, Data: true, Items: true},
+		},
+		NotOffered: map[string]string{
+			"groups":  "its documentation names no groups service",
+			"caliper": "off by default here: guides speak of the claim, no published text or captured launch shows it",
 		},
 		Fail:   rfc6750Failure,
 		Encode: plainJSON,
@@ -108,7 +120,7 @@ func brightspaceLogin(p *Platform, l *launch) []Field {
 	return []Field{
 		{"iss", p.profile.Issuer(p.base)},
 		{"login_hint", l.person.LoginHint},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"lti_deployment_id", l.tool.deployment},
 		{"client_id", l.tool.client},
 		{"lti_message_hint", l.hint},
@@ -130,7 +142,7 @@ func brightspaceAuthRequest(p *Platform, q url.Values, user *Person) authOutcome
 }
 
 func brightspaceClaims(p *Platform, l *launch) map[string]any {
-	custom := customOf(l.tool)
+	custom := customOf(l.tool, l.link)
 	custom["user_id"] = "$User.Id" // a variable that nobody fills in stays as it is
 	section := "sec-" + p.courseID()
 	return map[string]any{
@@ -139,11 +151,11 @@ func brightspaceClaims(p *Platform, l *launch) map[string]any {
 		claimLTI + "lti11_legacy_user_id": l.person.ID,
 		claimLTI + "roles":                brightspaceRoles(l.person),
 		claimLTI + "context":              map[string]any{"id": p.courseID(), "label": courseLabel, "title": courseTitle, "type": []string{courseOffering}},
-		claimLTI + "resource_link":        map[string]any{"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name, "description": ""},
+		claimLTI + "resource_link":        map[string]any{"id": l.link.ID, "title": l.link.Title, "description": ""},
 		claimLTI + "lis":                  map[string]any{"person_sourcedid": l.person.Username, "course_section_sourcedid": section},
 		claimLTI + "launch_presentation":  map[string]any{"locale": "en-US", "document_target": "iframe", "return_url": p.base + "/d2l/lti/return"},
 		claimLTI + "custom":               custom,
-		claimAGS:                          gradesClaim(p, l.tool),
+		claimAGS:                          gradesClaim(p, l),
 		claimNRPS:                         rosterClaim(p, l.tool),
 	}
 }

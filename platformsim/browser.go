@@ -32,6 +32,8 @@ type Click struct {
 	Platform string // profile name
 	Tool     string // name of the tool
 	User     string // key of the person; empty: "student"
+	Link     string // id of the link; empty: the one that the tool comes with
+	Message  string // MessageDeepLinking to pick content; empty: open the link
 	Window   bool   // in a new window; false: in an iframe
 	// Storage lets the platform offer its postMessage storage. False keeps the offer away: this browser could not use
 	// it, as it runs no scripts.
@@ -103,6 +105,12 @@ func (b *Browser) LoginInitiation(ctx context.Context, c Click) (*Form, error) {
 	}
 	if c.Window {
 		q.Set("view", "window")
+	}
+	if c.Link != "" {
+		q.Set("link", c.Link)
+	}
+	if c.Message != "" {
+		q.Set("message", c.Message)
 	}
 	if !c.Storage {
 		q.Set("storage", "off")
@@ -184,6 +192,27 @@ func (b *Browser) Launch(ctx context.Context, c Click) (*Page, error) {
 		}
 	}
 	return nil, errors.New("platformsim: the launch goes in circles")
+}
+
+// Return posts what a tool answers to a request to pick content, and follows to the page where the browser would stop.
+func (b *Browser) Return(ctx context.Context, form *Form) (*Page, error) {
+	for range maxSteps {
+		page, err := b.submit(ctx, form, "cross-site", false)
+		if err != nil {
+			return nil, err
+		}
+		if form, err = page.next(); errors.As(err, new(*PageError)) {
+			return page, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("platformsim: the answer goes in circles")
+}
+
+// FormOf reads the form of a page that posts itself, whoever made it. It is nil if the page has none.
+func FormOf(page []byte) *Form {
+	return findForm(page, func(map[string]string) bool { return true })
 }
 
 func (b *Browser) ofPlatform(uri string) bool {
@@ -271,6 +300,10 @@ func (p *Page) next() (*Form, error) {
 
 // autoForm finds the form that posts itself; only pages of the simulator carry the marker.
 func autoForm(body []byte) *Form {
+	return findForm(body, func(attr map[string]string) bool { return attr["data-auto-submit"] != "" })
+}
+
+func findForm(body []byte, is func(attr map[string]string) bool) *Form {
 	z := html.NewTokenizer(bytes.NewReader(body))
 	var form *Form
 	for {
@@ -284,7 +317,7 @@ func autoForm(body []byte) *Form {
 				attr[a.Key] = a.Val
 			}
 			switch {
-			case t.Data == "form" && attr["data-auto-submit"] != "":
+			case t.Data == "form" && is(attr):
 				form = &Form{Method: strings.ToUpper(attr["method"]), Action: attr["action"]}
 			case t.Data == "input" && form != nil && attr["name"] != "":
 				form.Fields = append(form.Fields, Field{attr["name"], attr["value"]})

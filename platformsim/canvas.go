@@ -42,6 +42,7 @@ func canvasProfile() *Profile {
 		LineItemPath:      "/api/lti/courses/{course}/line_items/{item}",
 		ScoresPath:        "/api/lti/courses/{course}/line_items/{item}/scores",
 		ResultsPath:       "/api/lti/courses/{course}/line_items/{item}/results",
+		ResultPath:        "/api/lti/courses/{course}/line_items/{item}/results/{result}",
 		MembershipsPath:   "/api/lti/courses/{course}/names_and_roles",
 
 		ResultID:       func(item, person string) string { return derived(6, item+person) },
@@ -101,8 +102,8 @@ func canvasProfile() *Profile {
 			ApplyScore:     canvasApplyScore,
 			ScoreAnswer: func(w http.ResponseWriter, p *Platform, li *LineItem, s *scorePost) {
 				w.Header().Set("Content-Type", mediaScore)
-				write(w, fmt.Appendf(nil, `{"resultUrl":"%s/api/lti/courses/%s/line_items/%s/results/%s"}`,
-					p.base, courseID, li.ID, p.profile.ResultID(li.ID, s.userID)))
+				write(w, fmt.Appendf(nil, `{"resultUrl":"%s/api/lti/courses/%s/line_items/%s/results/%s"%s}`,
+					p.base, courseID, li.ID, p.profile.ResultID(li.ID, s.userID), canvasEcho(p, s)))
 			},
 			LineItemJSON: func(p *Platform, t *tool, li *LineItem) map[string]any {
 				m := map[string]any{"id": p.lineItemURI(t, li), "label": li.Label, "scoreMaximum": li.ScoreMaximum}
@@ -131,11 +132,15 @@ func canvasProfile() *Profile {
 			Role: func(pr *Person, role string) bool {
 				return slices.Contains(canvasMemberRoles(pr), role)
 			},
-			Link: func(_ *Platform, t *tool, rlid string) (bool, *failure) {
-				if rlid != t.link && rlid != derived(40, canvasContext) {
-					return false, refuse(failMalformed, "Tool does not have access to rlid or rlid does not exist")
+			Link: func(p *Platform, t *tool, rlid string) (*Link, *failure) {
+				if rlid == derived(40, canvasContext) { // the course itself: everybody
+					return p.hasLink(t, t.link), nil
 				}
-				return true, nil
+				l := p.hasLink(t, rlid)
+				if l == nil {
+					return nil, refuse(failMalformed, "Tool does not have access to rlid or rlid does not exist")
+				}
+				return l, nil
 			},
 			LinkBeats: true,
 			Page:      canvasPage,
@@ -146,13 +151,40 @@ func canvasProfile() *Profile {
 					"lti11_legacy_user_id": derived(40, "canvas/legacy/"+pr.Key), "roles": canvasMemberRoles(pr),
 				}
 			},
-			Message: func(_ *Platform, t *tool, _ *Person) []map[string]any {
+			Message: func(_ *Platform, t *tool, l *Link, _ *Person) []map[string]any {
 				return []map[string]any{{
-					claimLTI + "message_type": "LtiResourceLinkRequest", "locale": "en", claimLTI + "custom": customOf(t),
+					claimLTI + "message_type": messageResourceLink, "locale": "en", claimLTI + "custom": customOf(t, l),
 				}}
 			},
 			ContextID: func(*Platform) string { return derived(40, canvasContext) },
 			OwnID:     func(p *Platform, r *http.Request) string { return p.requestURL(r).String() },
+		},
+		DeepLinking: &DeepLinkingRules{
+			ReturnPath: "/courses/{course}/deep_linking_response",
+			ReturnQuery: func(p *Platform, l *launch) (string, error) {
+				data, err := p.signHS256(map[string]any{"nonce": l.id, "exp": p.sim.now().Add(time.Hour).Unix()})
+				return "modal=true&placement=assignment_selection&data=" + data, err
+			},
+			Settings: func(*Platform, *launch) map[string]any { // those of the placement assignment_selection
+				return map[string]any{
+					"accept_types": []any{"ltiResourceLink"}, "accept_presentation_document_targets": []string{"iframe", "window"},
+					"accept_media_types": "application/vnd.ims.lti.v1.ltilink", "auto_create": false, "accept_multiple": false,
+				}
+			},
+			Checks: DeepLinkingChecks{Audience: true, Nonce: true, Age: true},
+			Fail:   canvasDeepFailure,
+		},
+		NotOffered: map[string]string{
+			"groups":  "a group is a context with a roster of its own; there is no groups claim (app/controllers/lti/ims/names_and_roles_controller.rb, lib/lti/messages/jwt_message.rb)",
+			"caliper": "no message has a Caliper claim (lib/lti/messages/jwt_message.rb)",
+		},
+		Concludes: true,
+		Throttle: func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("X-Rate-Limit-Remaining", "0.0")
+			w.Header().Set("X-Request-Cost", "1.0")
+			w.WriteHeader(http.StatusForbidden)
+			write(w, []byte("403 Forbidden (Rate Limit Exceeded)\n"))
 		},
 		Fail:   canvasFailure,
 		Encode: plainJSON,
@@ -173,7 +205,7 @@ func canvasLogin(p *Platform, l *launch) []Field {
 		{"login_hint", l.person.LoginHint},
 		{"client_id", l.tool.client},
 		{"lti_deployment_id", l.tool.deployment},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"lti_message_hint", l.hint},
 		{"canvas_environment", "production"},
 		{"canvas_region", "us-east-1"},
@@ -277,7 +309,7 @@ func canvasClaims(p *Platform, l *launch) map[string]any {
 		// What Rails leaves behind when it turns a model into JSON.
 		"errors": map[string]any{"errors": map[string]any{}}, "validation_context": nil,
 	}
-	if own := p.linkItems(l.tool); len(own) > 0 {
+	if own := p.linkItems(l.tool, l.link); len(own) > 0 {
 		endpoint["lineitem"] = p.lineItemURI(l.tool, own[0])
 	}
 	c := map[string]any{
@@ -287,7 +319,7 @@ func canvasClaims(p *Platform, l *launch) map[string]any {
 			"errors": map[string]any{"errors": map[string]any{}}, "validation_context": nil,
 		},
 		claimLTI + "resource_link": map[string]any{
-			"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name, "description": nil,
+			"id": l.link.ID, "title": l.link.Title, "description": nil,
 			"errors": map[string]any{"errors": map[string]any{}}, "validation_context": nil,
 		},
 		claimLTI + "tool_platform": map[string]any{
@@ -298,7 +330,7 @@ func canvasClaims(p *Platform, l *launch) map[string]any {
 		},
 		claimLTI + "lti11_legacy_user_id": legacy,
 		claimLTI + "lis":                  map[string]any{"person_sourcedid": "$Person.sourcedId", "course_offering_sourcedid": "$CourseSection.sourcedId"},
-		claimLTI + "custom":               customOf(l.tool),
+		claimLTI + "custom":               customOf(l.tool, l.link),
 		claimAGS:                          endpoint,
 		claimNRPS: map[string]any{
 			"context_memberships_url": p.membershipsURI(l.tool), "service_versions": p.profile.NRPS.Versions,
@@ -312,14 +344,6 @@ func canvasClaims(p *Platform, l *launch) map[string]any {
 		c["email"], c["picture"] = l.person.Email, p.base+"/images/messages/avatar-50.png"
 	}
 	return c
-}
-
-func customOf(t *tool) map[string]string {
-	m := map[string]string{}
-	for k, v := range t.cfg.Custom {
-		m[k] = v
-	}
-	return m
 }
 
 func agsScopes(t *tool) []string {

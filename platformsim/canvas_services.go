@@ -3,6 +3,8 @@
 package platformsim
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -100,7 +102,7 @@ func canvasCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	if s.numberText && !p.cfg.Lax {
 		return refuse(failMalformed, "scoreGiven and scoreMaximum must be numbers")
 	}
-	if pr := p.byID[s.userID]; pr == nil || pr.Role != Student {
+	if !p.gradable(s.userID) {
 		return refuse(failNotGradable, "User not found in course or is not a student")
 	}
 	if s.given != nil && (s.maximum == nil || *s.maximum <= 0) {
@@ -113,12 +115,76 @@ func canvasCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	if li.Locked {
 		return refuse(failLocked, "grading is closed")
 	}
+	return canvasCheckSubmission(p, s)
+}
+
+// canvasSubmission is the extension of a score that brings what the student handed in.
+const canvasSubmission = "https://canvas.instructure.com/lti/submission"
+
+var canvasSubmissionTypes = []string{
+	"", "none", "basic_lti_launch", "online_text_entry", "online_url", "external_tool", "online_upload",
+}
+
+type canvasHandedIn struct {
+	New         *bool                        `json:"new_submission"`
+	Type        string                       `json:"submission_type"`
+	SubmittedAt string                       `json:"submitted_at"`
+	Items       []map[string]json.RawMessage `json:"content_items"`
+}
+
+func canvasCheckSubmission(p *Platform, s *scorePost) *failure {
+	raw := s.members[canvasSubmission]
+	if raw == nil {
+		return nil
+	}
+	var in canvasHandedIn
+	if json.Unmarshal(raw, &in) != nil {
+		return refuse(failMalformed, "The submission is malformed")
+	}
+	if !slices.Contains(canvasSubmissionTypes, in.Type) {
+		return refuse(failMalformed, "submission_type "+in.Type+" is not known")
+	}
+	if at, ok := parseISO8601(in.SubmittedAt); in.SubmittedAt != "" && (!ok || at.After(p.sim.now().Add(time.Minute))) {
+		return refuse(failMalformed, "Provided submitted_at timestamp of "+in.SubmittedAt+" not a valid timestamp")
+	}
 	return nil
+}
+
+// canvasEcho repeats a submission, with a URL for the progress of each file.
+func canvasEcho(p *Platform, s *scorePost) string {
+	raw := s.members[canvasSubmission]
+	var in map[string]any
+	if raw == nil || json.Unmarshal(raw, &in) != nil {
+		return ""
+	}
+	if items, ok := in["content_items"].([]any); ok {
+		for i, item := range items {
+			if item, ok := item.(map[string]any); ok {
+				item["progress"] = fmt.Sprintf("%s/api/lti/progress/%d", p.base, i+1)
+			}
+		}
+	}
+	echo, err := plainJSON(in)
+	if err != nil {
+		return ""
+	}
+	return `,"` + canvasSubmission + `":` + string(echo)
+}
+
+// canvasDeepFailure words refusals of a deep linking response as Canvas does.
+func canvasDeepFailure(_ *Platform, w http.ResponseWriter, f *deepFailure) {
+	text := f.text
+	if f.kind == tokKidMissing || f.text == errKidUnknown.Error() {
+		text = "JSON::JWK::Set::KidNotFound"
+	}
+	jsonFailure(w, http.StatusBadRequest, map[string]any{
+		"errors": map[string]any{"jwt": []any{map[string]string{"attribute": "jwt", "type": "JWT verification failure", "message": text}}},
+	})
 }
 
 func canvasApplyScore(_ *Platform, li *LineItem, s *scorePost, prev *Grade) *Grade {
 	at, _ := parseISO8601(s.timestamp) // checked before
-	g := &Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1}
+	g := &Grade{ScoreMaximum: li.ScoreMaximum, Comment: s.comment, Activity: s.activity, Grading: s.grading, Timestamp: at, Posts: 1, Submission: s.members[canvasSubmission]}
 	if prev != nil {
 		g.Posts = prev.Posts + 1
 	}

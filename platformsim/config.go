@@ -28,8 +28,15 @@ type Config struct {
 	ExtraRoots []byte `yaml:"-"`
 
 	// RosterSize is the number of people in the course of each platform: one teacher, one teaching assistant, and
-	// students. Zero means 62; at least 3, at most 20,000.
+	// students. Zero means 62; at least 3, at most 200,000. They are made up as they are asked for.
 	RosterSize int `yaml:"roster_size"`
+
+	// RecordLimit is how many of the last entries each record (tokens, scores, launches, ...) shows. Zero means 1,000; at
+	// most 1,000,000.
+	RecordLimit int `yaml:"record_limit"`
+
+	// HTTP1 keeps the server from offering HTTP/2, which has no status line to get wrong. False means both.
+	HTTP1 bool `yaml:"http1"`
 
 	// Platforms maps a profile's name ("canvas", "moodle", ...; see ProfileNames) to what is installed there. Empty means every profile, with
 	// no tools.
@@ -109,6 +116,26 @@ type PlatformConfig struct {
 	// page. Other platforms ignore it.
 	RosterPage int `yaml:"roster_page"`
 
+	// Differences offers the differences of Brightspace's, Blackboard's and Schoology's rosters, of which it is not known.
+	// False means none, as on all other platforms.
+	Differences bool `yaml:"differences"`
+
+	// ResponseLimit is the number of members above which Open edX refuses to list them. Zero means no limit. Other
+	// platforms ignore it.
+	ResponseLimit int `yaml:"response_limit"`
+
+	// Caliper offers Brightspace's event store, whose claim is then that of the specification: guides speak of it, nothing
+	// that is published shows it. False means none. Other platforms have none.
+	Caliper bool `yaml:"caliper"`
+
+	// SignedLineItems makes Sakai name line items of links in the older, signed form, with ":::" inside. False means by
+	// number. Other platforms ignore it.
+	SignedLineItems bool `yaml:"signed_line_items"`
+
+	// Concluded makes Canvas's course a concluded one: its services answer 404. False means a course under way. Other
+	// platforms ignore it.
+	Concluded bool `yaml:"concluded"`
+
 	// EmptyRoster takes everybody out of the roster; launches go on. False means a course with people.
 	EmptyRoster bool `yaml:"empty_roster"`
 
@@ -138,7 +165,9 @@ type ToolConfig struct {
 
 const (
 	defaultRoster = 62
-	maxRoster     = 20000
+	maxRoster     = 200000
+	defaultRecord = 1000
+	maxRecord     = 1000000
 	maxTools      = 64
 	maxExtraKeys  = 500
 )
@@ -198,6 +227,9 @@ func (c PlatformConfig) validate() error {
 	}
 	if c.RosterPage < 0 || c.RosterPage > maxRoster {
 		return fmt.Errorf("roster_page %d: 0 to %d", c.RosterPage, maxRoster)
+	}
+	if c.ResponseLimit < 0 {
+		return fmt.Errorf("response_limit %d: 0 or more", c.ResponseLimit)
 	}
 	if len(c.Tools) > maxTools {
 		return errors.New("too many tools")

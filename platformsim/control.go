@@ -9,25 +9,35 @@ import (
 	"strings"
 )
 
-// TokenRequests returns the last requests to the token endpoint (at most 1,000), oldest first.
+// TokenRequests returns the last requests to the token endpoint (at most Config.RecordLimit), oldest first.
 func (p *Platform) TokenRequests() []TokenRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]TokenRequest{}, p.tokenLog...)
+	return p.tokenLog.last(0)
 }
 
-// ScoreRequests returns the last scores that came (at most 1,000), refused ones too, oldest first.
-func (p *Platform) ScoreRequests() []ScoreRequest {
+// ScoreRequests returns the last scores that came (at most Config.RecordLimit), refused ones too, oldest first.
+func (p *Platform) ScoreRequests() []ScoreRequest { return p.scoreRequests(0) }
+
+// scoreRequests leaves out the first ones that ever came.
+func (p *Platform) scoreRequests(after int) []ScoreRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]ScoreRequest{}, p.scoreLog...)
+	return p.scoreLog.last(after)
 }
 
-// Launches returns the claims of the last id_tokens (at most 1,000), oldest first.
+// ServiceRequests returns the last requests to the services (at most Config.RecordLimit), oldest first.
+func (p *Platform) ServiceRequests() []ServiceRequest {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requestLog.last(0)
+}
+
+// Launches returns the claims of the last id_tokens (at most Config.RecordLimit), oldest first.
 func (p *Platform) Launches() []LaunchRecord {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]LaunchRecord{}, p.launchLog...)
+	return p.launchLog.last(0)
 }
 
 func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) {
@@ -37,7 +47,15 @@ func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) 
 	show("/sim/gradebook", func() any { return p.Gradebook() })
 	show("/sim/people", func() any { return p.People() })
 	show("/sim/tokens", func() any { return p.TokenRequests() })
-	show("/sim/scores", func() any { return p.ScoreRequests() })
+	show("/sim/links", func() any { return p.Links() })
+	show("/sim/groups", func() any { return p.Groups() })
+	show("/sim/groupsets", func() any { return p.GroupSets() })
+	show("/sim/deeplinking", func() any { return p.DeepLinkingResponses() })
+	show("/sim/events", func() any { return p.EventRequests() })
+	show("/sim/requests", func() any { return p.ServiceRequests() })
+	get("/sim/scores", func(w http.ResponseWriter, r *http.Request) {
+		controlAnswer(w, p.scoreRequests(atoiOr(r.URL.Query().Get("after"), 0)))
+	})
 	show("/sim/launches", func() any { return p.Launches() })
 	show("/sim/hits", func() any { return p.Hits() })
 	show("/sim/faults", func() any { return p.Faults() })
@@ -55,6 +73,10 @@ func (p *Platform) controlRoutes(get, post, del func(string, http.HandlerFunc)) 
 	del("/sim/faults", func(w http.ResponseWriter, _ *http.Request) {
 		p.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
+	})
+	post("/sim/people", func(w http.ResponseWriter, r *http.Request) {
+		var c RosterChange
+		control(w, r, &c, func() error { return p.ChangeRoster(c) })
 	})
 	post("/sim/gradebook", func(w http.ResponseWriter, r *http.Request) {
 		var c GradeChange

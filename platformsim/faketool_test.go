@@ -351,4 +351,4 @@ func (b *bench) token(scopes ...string) string {
 }
 
 // person returns the platform's user of that key.
-func (b *bench) person(key string) *Person { return b.platform().byKey[key] }
+func (b *bench) person(key string) *Person { return b.platform().crowd.byKey(key) }

@@ -4,9 +4,11 @@ package platformsim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,16 +19,23 @@ import (
 
 // LineItem is a column of the grade book.
 type LineItem struct {
-	ID             string            `json:"id"`
-	Tool           string            `json:"tool"`
-	Label          string            `json:"label"`
-	ScoreMaximum   float64           `json:"score_maximum"`
-	ResourceID     string            `json:"resource_id"`
-	Tag            string            `json:"tag"`
-	ResourceLinkID string            `json:"resource_link_id"`
-	Own            bool              `json:"created_by_tool"`
-	Locked         bool              `json:"locked"`
-	Grades         map[string]*Grade `json:"grades"` // by user id
+	ID             string  `json:"id"`
+	Tool           string  `json:"tool"`
+	Label          string  `json:"label"`
+	ScoreMaximum   float64 `json:"score_maximum"`
+	ResourceID     string  `json:"resource_id"`
+	Tag            string  `json:"tag"`
+	ResourceLinkID string  `json:"resource_link_id"`
+	Own            bool    `json:"created_by_tool"`
+
+	StartDateTime    string                     `json:"start_date_time"`
+	EndDateTime      string                     `json:"end_date_time"`
+	GradesReleased   *bool                      `json:"grades_released"`
+	SubmissionReview json.RawMessage            `json:"submission_review,omitempty"`
+	Extensions       map[string]json.RawMessage `json:"extensions,omitempty"` // members whose names are URLs
+
+	Locked bool              `json:"locked"`
+	Grades map[string]*Grade `json:"grades"` // by user id
 }
 
 // Grade is one cell of the grade book.
@@ -40,6 +49,10 @@ type Grade struct {
 	Timestamp    time.Time `json:"timestamp"` // what a later score is compared with
 	Posts        int       `json:"posts"`     // how many scores were stored for this person
 	Overridden   bool      `json:"overridden"`
+
+	Submission json.RawMessage `json:"submission,omitempty"` // Canvas's extension, as it came
+
+	n int // position of the person in the course
 }
 
 func (g *Grade) clone() *Grade {
@@ -77,19 +90,33 @@ func (p *Platform) addItem(li *LineItem) {
 	p.items = append(p.items, li)
 }
 
-// ownItem is called with p.mu held.
-func (p *Platform) ownItem(t *tool, id string) *LineItem {
-	if i := slices.IndexFunc(p.items, func(li *LineItem) bool { return li.ID == id && li.Tool == t.cfg.Name }); i >= 0 {
-		return p.items[i]
+// ownItem finds the line item that a path names, by its id or in its signed form. It is called with p.mu held.
+func (p *Platform) ownItem(t *tool, r *http.Request) *LineItem {
+	id, signed := r.PathValue("item"), r.PathValue("signed")
+	i := slices.IndexFunc(p.items, func(li *LineItem) bool {
+		named := li.ID == id
+		if signed != "" {
+			named = p.signedItem(li) == signed
+		}
+		return named && li.Tool == t.cfg.Name
+	})
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return p.items[i]
 }
 
-// linkItems lists the line items that belong to the tool's link. It is called with p.mu held.
-func (p *Platform) linkItems(t *tool) []*LineItem {
+// sorted lists the grades of a line item in the order of the course.
+func (li *LineItem) sorted() []*Grade {
+	return slices.SortedFunc(maps.Values(li.Grades), func(a, b *Grade) int { return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.UserID, b.UserID)) })
+}
+
+// linkItems lists the line items that belong to a link of the tool; none for nil, or a link without an id. It is called
+// with p.mu held.
+func (p *Platform) linkItems(t *tool, l *Link) []*LineItem {
 	var own []*LineItem
 	for _, li := range p.items {
-		if li.Tool == t.cfg.Name && li.ResourceLinkID == t.link {
+		if l != nil && l.ID != "" && li.Tool == t.cfg.Name && li.ResourceLinkID == l.ID {
 			own = append(own, li)
 		}
 	}
@@ -130,12 +157,12 @@ func (p *Platform) ChangeGrades(c GradeChange) error {
 	}
 	li := p.items[i]
 	if c.Override != nil {
-		pr := p.byKey[c.User]
+		pr := p.crowd.byKey(c.User)
 		if pr == nil || pr.ID == "" {
 			return fmt.Errorf("there is no user %q", c.User)
 		}
 		v := *c.Override
-		g := Grade{UserID: pr.ID, ScoreMaximum: li.ScoreMaximum}
+		g := Grade{UserID: pr.ID, ScoreMaximum: li.ScoreMaximum, n: pr.n}
 		if old := li.Grades[pr.ID]; old != nil {
 			g = *old
 		}
@@ -161,6 +188,8 @@ type scorePost struct {
 	comment    string
 	hasComment bool // there is one, and it is not null
 	numberText bool // a score came as text
+
+	members map[string]json.RawMessage // all of them
 }
 
 var (
@@ -174,7 +203,7 @@ func parseScore(body []byte) (*scorePost, error) {
 	if err := d.Decode(&in); err != nil || in == nil {
 		return nil, errScore
 	}
-	s := &scorePost{raw: body}
+	s := &scorePost{raw: body, members: in}
 	var id string
 	if raw, ok := in["userId"]; ok && string(raw) != "null" {
 		s.hasUserID = true

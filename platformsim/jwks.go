@@ -123,7 +123,7 @@ func (p *Platform) stall(w http.ResponseWriter, r *http.Request, ring *keyRing) 
 	panic(http.ErrAbortHandler) // the documented way to cut the connection
 }
 
-// pause waits, and reports whether the whole time passed: not if the client has gone or the simulator is closing.
+// pause waits for real time, and reports whether the whole time passed: not if the client has gone or the simulator is closing.
 func (s *Sim) pause(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -12,10 +12,12 @@ import (
 	"time"
 )
 
-// launch is a click on the course's link that waits for its authentication request.
+// launch is a click on a link of the course, or on the button to pick content, that waits for its authentication request.
 type launch struct {
 	id      string
 	tool    *tool
+	link    *Link // never nil; without an id where content is picked
+	message string
 	person  *Person
 	view    string // "iframe" or "window"
 	storage bool   // postMessage storage was offered
@@ -72,8 +74,8 @@ func (f *Form) getURL() string {
 var errBusy = errors.New("too many launches are waiting")
 
 // startLaunch notes a click on the link and returns the login initiation.
-func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (*Form, error) {
-	l := &launch{tool: t, person: pr, view: view, started: p.sim.now()}
+func (p *Platform) startLaunch(l *launch, storage bool) (*Form, error) {
+	l.started = p.sim.now()
 	l.storage = storage && p.profile.StorageFrame != "" && !p.cfg.NoStorage
 	id, err := p.launchID(l)
 	if err != nil {
@@ -102,7 +104,7 @@ func (p *Platform) startLaunch(t *tool, pr *Person, view string, storage bool) (
 		}
 	}
 	p.launches[l.id] = l
-	return &Form{Method: p.loginMethod(), Action: t.cfg.LoginURI, Fields: fields}, nil
+	return &Form{Method: p.loginMethod(), Action: l.tool.cfg.LoginURI, Fields: fields}, nil
 }
 
 // launchID makes a name that no waiting launch has: Moodle's are short enough to meet.
@@ -161,16 +163,32 @@ func (p *Platform) findLaunch(id string) (*launch, bool) {
 func (p *Platform) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	t := p.tool(q.Get("tool"))
-	pr := p.byKey[q.Get("user")]
+	pr := p.crowd.byKey(q.Get("user"))
 	if t == nil || pr == nil {
 		p.errorPage(w, http.StatusNotFound, "No such tool or user.")
 		return
 	}
-	view := q.Get("view")
-	if view != "window" {
-		view = "iframe"
+	l := &launch{tool: t, person: pr, message: messageResourceLink, view: "iframe"}
+	if q.Get("view") == "window" {
+		l.view = "window"
 	}
-	form, err := p.startLaunch(t, pr, view, q.Get("storage") != "off")
+	switch id := q.Get("link"); {
+	case q.Get("message") == MessageDeepLinking:
+		if pr.Role == Student || pr.Role == Anonymous {
+			p.errorPage(w, http.StatusForbidden, "Only teachers pick content.")
+			return
+		}
+		l.message, l.link = MessageDeepLinking, &Link{Tool: t.cfg.Name, TargetLinkURI: t.target}
+	case id != "":
+		l.link = p.hasLink(t, id)
+	default:
+		l.link = p.hasLink(t, t.link)
+	}
+	if l.link == nil {
+		p.errorPage(w, http.StatusNotFound, "No such link.")
+		return
+	}
+	form, err := p.startLaunch(l, q.Get("storage") != "off")
 	if err != nil {
 		p.errorPage(w, http.StatusServiceUnavailable, err.Error())
 		return
@@ -199,7 +217,7 @@ func (p *Platform) user(r *http.Request) *Person {
 	if err != nil {
 		return nil
 	}
-	return p.byKey[c.Value]
+	return p.crowd.byKey(c.Value)
 }
 
 // authOutcome is what the authorization endpoint decided. One of launch, code, page, json and repost is set.
@@ -308,7 +326,10 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 		}
 		return &Form{Method: http.MethodPost, Action: redirect, Fields: lastForm}, nil
 	}
-	claims := p.claims(l, nonce)
+	claims, err := p.claims(l, nonce)
+	if err != nil {
+		return nil, err
+	}
 	token, err := p.spoilAndSign(l, claims, lastNonce)
 	if err != nil {
 		return nil, err
@@ -329,9 +350,9 @@ func (p *Platform) respond(l *launch, redirect, state, nonce string) (*Form, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l.tool.visitors[l.person.ID] = true
+	l.tool.visitors[l.person.Key] = true
 	l.tool.lastForm, l.tool.lastNonce = fields, nonce
-	p.launchLog = appendCapped(p.launchLog, LaunchRecord{
+	p.launchLog.add(LaunchRecord{
 		Time: p.sim.now(), Tool: l.tool.cfg.Name, User: l.person.Key, RedirectURI: redirect, State: state, Claims: claims,
 	})
 	return &Form{Method: http.MethodPost, Action: redirect, Fields: fields}, nil
@@ -355,11 +376,21 @@ func (p *Platform) audience(client string) any {
 }
 
 // claims puts the core claims on top of the platform's own.
-func (p *Platform) claims(l *launch, nonce string) map[string]any {
+func (p *Platform) claims(l *launch, nonce string) (map[string]any, error) {
 	now := p.sim.now().Unix()
 	p.mu.Lock()
 	c := p.profile.Claims(p, l)
 	p.mu.Unlock()
+	for name, claim := range map[string]map[string]any{claimGroups: p.groupsClaim(l), claimEvents: p.eventsClaim(l)} {
+		if claim != nil && c[claimLTI+"context"] != nil {
+			c[name] = claim
+		}
+	}
+	if l.message == MessageDeepLinking {
+		if err := p.deepLinking(l, c); err != nil {
+			return nil, err
+		}
+	}
 	c["iss"] = p.tokenIssuer()
 	c["aud"] = p.audience(l.tool.client)
 	if p.profile.Azp {
@@ -374,11 +405,11 @@ func (p *Platform) claims(l *launch, nonce string) map[string]any {
 	}
 	c["exp"] = now + int64(p.profile.Lifetime/time.Second)
 	c["nonce"] = nonce
-	c[claimLTI+"message_type"] = "LtiResourceLinkRequest"
+	c[claimLTI+"message_type"] = l.message
 	c[claimLTI+"version"] = "1.3.0"
 	c[claimLTI+"deployment_id"] = l.tool.deployment
-	c[claimLTI+"target_link_uri"] = l.tool.target
-	return c
+	c[claimLTI+"target_link_uri"] = l.link.TargetLinkURI
+	return c, nil
 }
 
 // randomDigits returns a decimal number of at most nine digits as text.

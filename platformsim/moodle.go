@@ -108,10 +108,13 @@ func moodleProfile() *Profile {
 				return pageWindow{to: total}, nil
 			},
 			OneItemOnly: true,
+			EchoCreate:  true,
+			ForgetsMore: true,
 		},
 		NRPS: NRPSRules{
-			Versions:    []string{"1.0", "2.0"},
-			ContentType: mediaMembership + "; charset=utf-8",
+			Versions:     []string{"1.0", "2.0"},
+			AlwaysActive: true, // who is suspended is missing
+			ContentType:  mediaMembership + "; charset=utf-8",
 			CheckAccept: func(r *http.Request) bool {
 				accept := r.Header.Get("Accept")
 				return accept == "" || accept == "*/*" || accept == mediaMembership
@@ -125,16 +128,11 @@ func moodleProfile() *Profile {
 				}
 				return true
 			},
-			Link: func(_ *Platform, t *tool, rlid string) (bool, *failure) {
-				if rlid != t.link {
-					return false, refuse(failNotFound, "no such link")
-				}
-				return true, nil
-			},
+			Link:   ownLink,
 			Page:   moodleMemberPage,
 			Member: moodleMember,
-			Message: func(p *Platform, t *tool, pr *Person) []map[string]any {
-				return []map[string]any{{claimLTI + "message_type": "LtiResourceLinkRequest", claimOutcome: moodleOutcome(p, t, pr)}}
+			Message: func(p *Platform, t *tool, l *Link, pr *Person) []map[string]any {
+				return []map[string]any{{claimLTI + "message_type": messageResourceLink, claimOutcome: moodleOutcome(p, t, l, pr)}}
 			},
 			ContextID: func(*Platform) string { return courseID },
 			OwnID: func(p *Platform, r *http.Request) string {
@@ -142,6 +140,32 @@ func moodleProfile() *Profile {
 				u.RawQuery = ""
 				return u.String()
 			},
+		},
+		DeepLinking: &DeepLinkingRules{
+			ReturnPath: "/mod/lti/contentitem_return.php",
+			ReturnQuery: func(_ *Platform, l *launch) (string, error) {
+				return "course=" + courseID + "&id=" + l.tool.toolID() + "&sesskey=" + derived(10, "moodle/sesskey"), nil
+			},
+			Settings: func(p *Platform, l *launch) map[string]any {
+				return map[string]any{
+					"accept_types": []any{"ltiResourceLink"}, "accept_presentation_document_targets": []string{"frame", "iframe", "window"},
+					"accept_copy_advice": false, "accept_multiple": true, "accept_unsigned": false, "auto_create": false, "can_confirm": false,
+					"title": l.tool.cfg.Name, "text": "",
+				}
+			},
+			OtherTypes: true,
+			Repost:     true,
+			Fail: func(p *Platform, w http.ResponseWriter, f *deepFailure) {
+				text := f.text
+				if f.kind == tokClient {
+					text = "Consumer key is incorrect."
+				}
+				p.errorPage(w, http.StatusNotFound, text)
+			},
+		},
+		NotOffered: map[string]string{
+			"groups":  "Moodle 4.5 has no such service; a service contextgroups exists in its development branch only (mod/lti/service)",
+			"caliper": "its id_tokens have no Caliper claim (mod/lti/locallib.php; seen with 4.5.6)",
 		},
 		Fail:   moodleFailure,
 		Encode: moodleJSON,
@@ -154,14 +178,14 @@ func moodleHint(_ *Platform, l *launch) (string, error) {
 	b, err := json.Marshal(struct {
 		CMID     int    `json:"cmid"`
 		LaunchID string `json:"launchid"`
-	}{501 + l.tool.n, "ltilaunch" + l.tool.link + "_" + l.id})
+	}{501 + l.link.n, "ltilaunch" + l.link.ID + "_" + l.id})
 	return string(b), err
 }
 
 func moodleLogin(p *Platform, l *launch) []Field {
 	return []Field{
 		{"iss", p.profile.Issuer(p.base)},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"login_hint", l.person.LoginHint},
 		{"lti_message_hint", l.hint},
 		{"client_id", l.tool.client},
@@ -219,10 +243,10 @@ func moodleAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 
 const claimOutcome = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
 
-func moodleOutcome(p *Platform, t *tool, pr *Person) map[string]any {
+func moodleOutcome(p *Platform, t *tool, l *Link, pr *Person) map[string]any {
 	return map[string]any{
 		"lis_result_sourcedid": fmt.Sprintf(`{"data":{"instanceid":"%s","userid":"%s","typeid":"%s","launchid":%d},"hash":"%s"}`,
-			t.link, pr.ID, t.toolID(), 918273645, derived(64, "moodle/outcome/"+t.link+pr.Key)),
+			l.ID, pr.ID, t.toolID(), 918273645, derived(64, "moodle/outcome/"+l.ID+pr.Key)),
 		"lis_outcome_service_url": p.base + "/mod/lti/service.php",
 	}
 }
@@ -233,7 +257,7 @@ func moodleClaims(p *Platform, l *launch) map[string]any {
 		target, container = "window", "4"
 	}
 	endpoint := map[string]any{"scope": agsScopes(l.tool), "lineitems": p.lineItemsURI(l.tool)}
-	if own := p.linkItems(l.tool); len(own) == 1 || (len(own) > 0 && !p.profile.AGS.OneItemOnly) {
+	if own := p.linkItems(l.tool, l.link); len(own) == 1 || (len(own) > 0 && !p.profile.AGS.OneItemOnly) {
 		endpoint["lineitem"] = p.lineItemURI(l.tool, own[0])
 	}
 	custom := map[string]string{
@@ -242,7 +266,7 @@ func moodleClaims(p *Platform, l *launch) map[string]any {
 		"context_setting_url":     p.base + "/mod/lti/services.php/CourseSection/" + courseID + "/bindings/tool/" + l.tool.toolID() + "/custom",
 		"link_setting_url":        p.base + "/mod/lti/services.php/links/{link_id}/custom",
 	}
-	for k, v := range l.tool.cfg.Custom {
+	for k, v := range customOf(l.tool, l.link) {
 		custom[k] = v
 		// Keys with capitals or blanks come twice, as they are and folded.
 		custom[strings.ToLower(strings.ReplaceAll(k, " ", "_"))] = v
@@ -251,18 +275,18 @@ func moodleClaims(p *Platform, l *launch) map[string]any {
 		"given_name": l.person.Given, "family_name": l.person.Family, "name": l.person.Name(), "email": l.person.Email,
 		claimLTI + "roles":         moodleRoles(l.person),
 		claimLTI + "context":       map[string]any{"id": courseID, "label": courseLabel, "title": courseTitle, "type": []string{"CourseSection"}},
-		claimLTI + "resource_link": map[string]any{"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name, "description": ""},
+		claimLTI + "resource_link": map[string]any{"id": l.link.ID, "title": l.link.Title, "description": ""},
 		claimLTI + "lis":           map[string]any{"person_sourcedid": "", "course_section_sourcedid": ""},
 		claimLTI + "launch_presentation": map[string]any{
 			"locale": "en", "document_target": target,
-			"return_url": p.base + "/mod/lti/return.php?course=" + courseID + "&launch_container=" + container + "&instanceid=" + l.tool.link + "&sesskey=" + derived(10, "moodle/sesskey"),
+			"return_url": p.base + "/mod/lti/return.php?course=" + courseID + "&launch_container=" + container + "&instanceid=" + l.link.ID + "&sesskey=" + derived(10, "moodle/sesskey"),
 		},
 		claimLTI + "tool_platform": map[string]any{
 			"product_family_code": "moodle", "version": "2024100706", "guid": derived(32, "moodle/guid"), "name": "Uni", "description": "University",
 		},
 		claimLTI + "custom": custom,
 		claimLTI + "ext":    map[string]any{"user_username": l.person.Username, "lms": "moodle-2"},
-		claimOutcome:        moodleOutcome(p, l.tool, l.person),
+		claimOutcome:        moodleOutcome(p, l.tool, l.link, l.person),
 		claimAGS:            endpoint,
 		claimNRPS: map[string]any{
 			"context_memberships_url": p.membershipsURI(l.tool), "service_versions": p.profile.NRPS.Versions,

@@ -160,7 +160,7 @@ func moodleCheckScore(p *Platform, li *LineItem, s *scorePost, prev *Grade) *fai
 	if s.given != nil && s.maximum == nil {
 		return refuse(failMaximum, "Missing scoreMaximum")
 	}
-	if pr := p.byID[s.userID]; pr == nil || pr.Role != Student {
+	if !p.gradable(s.userID) {
 		return refuse(failNotGradable, "User cannot be graded")
 	}
 	if prev != nil && prev.Posts > 0 && prev.Timestamp.Unix() >= at.Unix() {

@@ -30,6 +30,7 @@ func openEdXProfile() *Profile {
 		LineItemPath:      api + "lti/{tool}/lti-ags/{item}",
 		ScoresPath:        api + "lti/{tool}/lti-ags/{item}/scores",
 		ResultsPath:       api + "lti/{tool}/lti-ags/{item}/results",
+		ResultPath:        api + "lti/{tool}/lti-ags/{item}/results/{result}",
 		MembershipsPath:   api + "lti/{tool}/memberships",
 
 		ResultID:     func(_, person string) string { return person },
@@ -95,8 +96,9 @@ func openEdXProfile() *Profile {
 			CheckDelete: func(*LineItem) *failure {
 				return refuse(failForbidden, "You do not have permission to perform this action.")
 			},
-			Page:        onePage,
-			ResultsPage: oneResultsPage,
+			Page:            onePage,
+			ResultsPage:     oneResultsPage,
+			OneResultListed: true,
 		},
 		NRPS: NRPSRules{
 			Versions:    []string{"2.0"},
@@ -112,10 +114,40 @@ func openEdXProfile() *Profile {
 				}
 				return map[string]any{"status": "Active", "user_id": pr.ID, "roles": roles, "name": pr.Name(), "email": pr.Email}
 			},
-			Message:     noMessage,
-			ContextID:   func(*Platform) string { return openEdXCourse },
-			ContextKeys: []string{"id"},
-			OwnID:       wholeURL,
+			Message:      plainMessage,
+			ContextID:    func(*Platform) string { return openEdXCourse },
+			ContextKeys:  []string{"id"},
+			OwnID:        wholeURL,
+			AlwaysActive: true,
+			Refuse: func(p *Platform, members int) *failure {
+				if most := p.cfg.ResponseLimit; most > 0 && members > most {
+					return refuse(failTooMany, "above_response_limit")
+				}
+				return nil
+			},
+		},
+		DeepLinking: &DeepLinkingRules{
+			ReturnPath: api + "lti/{tool}/lti-dl/response",
+			Settings: func(_ *Platform, _ *launch) map[string]any {
+				return map[string]any{
+					"accept_types": []any{"ltiResourceLink", "link", "html", "image"}, "accept_presentation_document_targets": []string{"iframe", "window", "embed"},
+					"accept_multiple": true, "auto_create": true, "title": "", "text": "",
+				}
+			},
+			Without:  []string{claimLTI + "launch_presentation", claimLTI + "tool_platform", claimLTI + "custom", claimAGS, claimNRPS},
+			Checks:   DeepLinkingChecks{Type: true, Items: true},
+			Replaces: true,
+			Fail: func(p *Platform, w http.ResponseWriter, f *deepFailure) {
+				status := http.StatusBadRequest
+				if f.kind == tokExpired {
+					status = http.StatusInternalServerError // nobody catches it
+				}
+				p.errorPage(w, status, f.text)
+			},
+		},
+		NotOffered: map[string]string{
+			"groups":  "no groups service (xblock-lti-consumer 11.4, lti_1p3/constants.py)",
+			"caliper": "no Caliper claim (xblock-lti-consumer 11.4, lti_1p3/constants.py)",
 		},
 		Fail:   openEdXFailure,
 		Encode: plainJSON,
@@ -129,7 +161,7 @@ func openEdXLogin(p *Platform, l *launch) []Field {
 		{"iss", p.profile.Issuer(p.base)},
 		{"client_id", l.tool.client},
 		{"lti_deployment_id", l.tool.deployment},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"login_hint", l.person.LoginHint},
 		{"lti_message_hint", l.hint},
 	}
@@ -153,11 +185,11 @@ func openEdXClaims(p *Platform, l *launch) map[string]any {
 		"name": l.person.Name(), "email": l.person.Email, "preferred_username": l.person.Username,
 		claimLTI + "roles":               openEdXRoles(l.person),
 		claimLTI + "context":             map[string]any{"id": openEdXCourse, "title": courseTitle, "label": openEdXCourse, "type": []string{courseOffering}},
-		claimLTI + "resource_link":       map[string]any{"id": l.tool.link},
+		claimLTI + "resource_link":       map[string]any{"id": l.link.ID},
 		claimLTI + "launch_presentation": map[string]any{},
 		claimLTI + "tool_platform":       map[string]any{"guid": derivedUUID("openedx/guid"), "name": "Open edX"},
-		claimLTI + "custom":              customOf(l.tool),
-		claimAGS:                         gradesClaim(p, l.tool),
+		claimLTI + "custom":              customOf(l.tool, l.link),
+		claimAGS:                         gradesClaim(p, l),
 		claimNRPS:                        rosterClaim(p, l.tool),
 	}
 }
@@ -250,6 +282,8 @@ func openEdXFailure(w http.ResponseWriter, _ *http.Request, f *failure, _ []byte
 		status = http.StatusMethodNotAllowed
 	case failMediaType:
 		status = http.StatusUnsupportedMediaType
+	case failTooMany:
+		status, body = http.StatusForbidden, map[string]string{"error": f.text}
 	case failPlatformError:
 		status = http.StatusInternalServerError
 	case failStale:

@@ -42,6 +42,9 @@ var (
 `))
 )
 
+// shownPeople is how many people of a course its page shows.
+const shownPeople = 100
+
 // parentFrame is the storage target that means the page around the tool, and no frame.
 const parentFrame = "_parent"
 
@@ -84,7 +87,7 @@ func (p *Platform) gradeColumns() []gradeColumn {
 		c := gradeColumn{Label: li.Label, Tool: li.Tool, Maximum: strconv.FormatFloat(li.ScoreMaximum, 'g', -1, 64)}
 		for id, g := range li.Grades {
 			row := gradeRow{Person: id, Score: "none", Comment: g.Comment, Progress: g.Activity + " " + g.Grading}
-			if pr := p.byID[id]; pr != nil {
+			if pr := p.crowd.byID(id); pr != nil {
 				row.Person = fmt.Sprintf("%s (%s)", pr.Name(), pr.Key)
 			}
 			if g.Score != nil {
@@ -99,12 +102,19 @@ func (p *Platform) gradeColumns() []gradeColumn {
 }
 
 func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
-	people := []*Person{p.byKey[string(Student)], p.byKey[string(Teacher)], p.byKey[string(Assistant)], p.byKey[string(Admin)], p.byKey[string(Anonymous)]}
-	people = append(people, p.enrolled[3:min(len(p.enrolled), 100)]...)
+	var people, roster []*Person
+	for _, role := range []Role{Student, Teacher, Assistant, Admin, Anonymous} {
+		people = append(people, p.crowd.byKey(string(role)))
+	}
+	for n := range min(p.crowd.size, shownPeople) {
+		roster = append(roster, p.crowd.at(n))
+	}
+	people = append(people, roster[3:]...)
 	var tools []Registration
 	for _, name := range p.Tools() {
 		tools = append(tools, p.Registration(name))
 	}
+	picked := slices.DeleteFunc(p.Links(), func(l Link) bool { return !l.DeepLinked })
 	frame, script := p.profile.StorageFrame, courseJS
 	if p.cfg.NoStorage {
 		frame = ""
@@ -114,7 +124,7 @@ func (p *Platform) serveCourse(w http.ResponseWriter, _ *http.Request) {
 	}
 	p.sim.page(w, coursePage, map[string]any{
 		"Style": pageStyle, "Script": script, "Title": p.profile.Title, "Course": courseTitle, "Frame": frame,
-		"People": people, "Tools": tools, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": p.enrolled,
+		"People": people, "Tools": tools, "Picked": picked, "Columns": p.gradeColumns(), "Faults": faultTable, "On": p.Faults(), "Roster": roster, "Size": p.crowd.size,
 	})
 }
 

@@ -57,7 +57,15 @@ func (p *Platform) lineItemsURI(t *tool) string {
 	return p.withQuery(p.expand(p.profile.LineItemsPath, t, ""), t)
 }
 
+// signedItem is the older name of a line item that belongs to a link, which Sakai signs.
+func (p *Platform) signedItem(li *LineItem) string {
+	return derived(64, p.profile.Name+"/placement/"+li.ID+li.ResourceLinkID) + ":::" + p.courseID() + ":::" + li.ResourceLinkID
+}
+
 func (p *Platform) lineItemURI(t *tool, li *LineItem) string {
+	if p.cfg.SignedLineItems && p.profile.SignedItemPath != "" && li.ResourceLinkID != "" {
+		return p.base + strings.Replace(p.profile.SignedItemPath, "{signed}", p.signedItem(li), 1) // the colons stay as they are
+	}
 	return p.withQuery(p.expand(p.profile.LineItemPath, t, li.ID), t)
 }
 

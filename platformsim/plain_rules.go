@@ -88,7 +88,7 @@ func plainCheckScore(p *Platform, _ *LineItem, s *scorePost, prev *Grade) *failu
 	if !ok {
 		return refuse(failMalformed, "timestamp is not a date and time with a zone")
 	}
-	if pr := p.byID[s.userID]; pr == nil || pr.Role != Student {
+	if !p.gradable(s.userID) {
 		return refuse(failNotGradable, "the user cannot have a grade")
 	}
 	if s.given != nil && s.maximum != nil && *s.maximum <= 0 {
@@ -98,6 +98,12 @@ func plainCheckScore(p *Platform, _ *LineItem, s *scorePost, prev *Grade) *failu
 		return refuse(failStale, "a score that is not older is stored")
 	}
 	return nil
+}
+
+// gradable reports whether somebody is a student of the course.
+func (p *Platform) gradable(user string) bool {
+	pr := p.crowd.byID(user)
+	return pr != nil && pr.Role == Student && p.crowd.enrolled(pr)
 }
 
 // needMaximum is plainCheckScore for platforms that rescale scores.
@@ -183,19 +189,35 @@ func offsetPage(u *url.URL, total, size int, name string) pageWindow {
 	return w
 }
 
-// ownLink takes only the tool's own link as rlid.
-func ownLink(_ *Platform, t *tool, rlid string) (bool, *failure) {
-	if rlid != t.link {
-		return false, refuse(failNotFound, "no such resource link")
+// limitPage is a list that pages where a limit is asked for.
+func limitPage(u *url.URL, total int) pageWindow {
+	return offsetPage(u, total, atoiOr(u.Query().Get("limit"), 0), "offset")
+}
+
+// plainSettings are deep linking settings as the specification has them.
+func plainSettings(types ...any) func(*Platform, *launch) map[string]any {
+	return func(*Platform, *launch) map[string]any {
+		return map[string]any{
+			"accept_types": types, "accept_presentation_document_targets": []string{"iframe", "window", "embed"},
+			"accept_multiple": true, "accept_lineitem": true, "auto_create": true,
+		}
 	}
-	return true, nil
+}
+
+// ownLink takes only links of the tool as rlid.
+func ownLink(p *Platform, t *tool, rlid string) (*Link, *failure) {
+	l := p.hasLink(t, rlid)
+	if l == nil {
+		return nil, refuse(failNotFound, "no such resource link")
+	}
+	return l, nil
 }
 
 // anyLink ignores rlid.
-func anyLink(*Platform, *tool, string) (bool, *failure) { return false, nil }
+func anyLink(*Platform, *tool, string) (*Link, *failure) { return nil, nil }
 
-func noMessage(_ *Platform, t *tool, _ *Person) []map[string]any {
-	return []map[string]any{{claimLTI + "message_type": "LtiResourceLinkRequest", claimLTI + "custom": customOf(t)}}
+func plainMessage(_ *Platform, t *tool, l *Link, _ *Person) []map[string]any {
+	return []map[string]any{{claimLTI + "message_type": messageResourceLink, claimLTI + "custom": customOf(t, l)}}
 }
 
 // wholeURL is a container id with query, pathURL one without.
@@ -208,9 +230,10 @@ func pathURL(p *Platform, r *http.Request) string {
 }
 
 // gradesClaim is the AGS claim; it names the line item while the link has exactly one.
-func gradesClaim(p *Platform, t *tool) map[string]any {
+func gradesClaim(p *Platform, l *launch) map[string]any {
+	t := l.tool
 	c := map[string]any{"scope": agsScopes(t), "lineitems": p.lineItemsURI(t)}
-	if own := p.linkItems(t); len(own) == 1 || (len(own) > 0 && !p.profile.AGS.OneItemOnly) {
+	if own := p.linkItems(t, l.link); len(own) == 1 || (len(own) > 0 && !p.profile.AGS.OneItemOnly) {
 		c["lineitem"] = p.lineItemURI(t, own[0])
 	}
 	return c

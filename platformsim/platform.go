@@ -31,35 +31,40 @@ const (
 	maxLaunches = 10000
 	maxTokens   = 10000
 	maxJTIs     = 100000
-	maxLog      = 1000
 	maxItems    = 1000
 )
 
 // Platform is one platform of a Sim. Its methods are safe for concurrent use.
 type Platform struct {
-	sim      *Sim
-	profile  *Profile
-	cfg      PlatformConfig
-	base     string
-	secret   []byte
-	ring     keyRing
-	enrolled []*Person
-	byKey    map[string]*Person
-	byID     map[string]*Person
+	sim     *Sim
+	profile *Profile
+	cfg     PlatformConfig
+	base    string
+	secret  []byte
+	ring    keyRing
+	crowd   *crowd
 
 	mu       sync.Mutex
 	tools    []*tool
 	launches map[string]*launch
-	faults   map[Fault]*FaultSetting
+	faults   map[faultKey]*fault
 	hits     map[string]int
 	tokens   map[string]*accessToken
 	jtis     map[string]time.Time // jti to the time when it may be forgotten
 	items    []*LineItem
 	itemSeq  int
+	scoreSeq int
 
-	tokenLog  []TokenRequest
-	scoreLog  []ScoreRequest
-	launchLog []LaunchRecord
+	links        []*Link
+	deepLinkSeq  int
+	deepRequests []*deepRequest
+
+	tokenLog   record[TokenRequest]
+	scoreLog   record[ScoreRequest]
+	launchLog  record[LaunchRecord]
+	deepLog    record[DeepLinkingResponse]
+	eventLog   record[EventRequest]
+	requestLog record[ServiceRequest]
 }
 
 // tool is one installed tool. Its configuration never changes; setting a tool anew makes a new one.
@@ -68,12 +73,12 @@ type tool struct {
 	n          int // position among the platform's tools
 	client     string
 	deployment string
-	link       string // resource link id
+	link       string // id of the resource link that it comes with
 	target     string
 	scopes     []string
 	keys       toolKeys
 	ring       *keyRing        // the platform's keys for this tool, where each tool has its own
-	visitors   map[string]bool // ids of those who launched it; guarded by Platform.mu
+	visitors   map[string]bool // keys of those who launched it; guarded by Platform.mu
 
 	// Guarded by Platform.mu: what was posted last.
 	lastForm  []Field
@@ -108,25 +113,18 @@ func newPlatform(s *Sim, pf *Profile, cfg PlatformConfig) (*Platform, error) {
 	p := &Platform{
 		sim: s, profile: pf, cfg: cfg, base: s.url + "/" + pf.Name,
 		secret:   make([]byte, 32),
-		byKey:    map[string]*Person{},
-		byID:     map[string]*Person{},
 		launches: map[string]*launch{},
-		faults:   map[Fault]*FaultSetting{},
+		faults:   map[faultKey]*fault{},
 		hits:     map[string]int{},
 		tokens:   map[string]*accessToken{},
 		jtis:     map[string]time.Time{},
 	}
+	limit := s.cfg.RecordLimit
+	p.tokenLog.limit, p.scoreLog.limit, p.launchLog.limit, p.deepLog.limit, p.eventLog.limit, p.requestLog.limit = limit, limit, limit, limit, limit, limit
 	if _, err := io.ReadFull(s.random, p.secret); err != nil {
 		return nil, err
 	}
-	var others []*Person
-	p.enrolled, others = roster(pf, p.base, s.cfg.RosterSize)
-	for _, pr := range slices.Concat(p.enrolled, others) {
-		p.byKey[pr.Key] = pr
-		if pr.ID != "" {
-			p.byID[pr.ID] = pr
-		}
-	}
+	p.crowd = newCrowd(pf, p.base, s.cfg.RosterSize)
 	if !pf.Keys.PerTool {
 		if err := p.makeKeys(&p.ring); err != nil {
 			return nil, err
@@ -171,7 +169,7 @@ func (p *Platform) SetTool(cfg ToolConfig) error {
 		t.target = cfg.LaunchURIs[0]
 	}
 	if len(t.scopes) == 0 {
-		t.scopes = []string{ScopeLineItem, ScopeLineItemReadonly, ScopeResultReadonly, ScopeScore, ScopeMemberships}
+		t.scopes = p.offeredScopes()
 	}
 	t.link = p.profile.ResourceLinkID(n, seed)
 	if at < 0 {
@@ -186,6 +184,7 @@ func (p *Platform) SetTool(cfg ToolConfig) error {
 	if other := p.findTool(func(o *tool) bool { return o.client == t.client && o.cfg.Name != cfg.Name }); other != nil {
 		return fmt.Errorf("tool %s: client_id %q belongs to tool %s", cfg.Name, t.client, other.cfg.Name)
 	}
+	p.setLink(&Link{ID: t.link, Tool: cfg.Name, Title: "Quiz of " + cfg.Name, TargetLinkURI: t.target, n: n})
 	if at >= 0 {
 		old := p.tools[at]
 		t.lastForm, t.lastNonce, t.ring, t.visitors = old.lastForm, old.lastNonce, old.ring, old.visitors
@@ -198,6 +197,18 @@ func (p *Platform) SetTool(cfg ToolConfig) error {
 	}
 	p.addItem(&LineItem{Tool: cfg.Name, Label: "Quiz of " + cfg.Name, ScoreMaximum: 100, ResourceLinkID: t.link})
 	return nil
+}
+
+// offeredScopes are those of all services that the platform offers.
+func (p *Platform) offeredScopes() []string {
+	scopes := []string{ScopeLineItem, ScopeLineItemReadonly, ScopeResultReadonly, ScopeScore, ScopeMemberships}
+	if p.offersGroups() {
+		scopes = append(scopes, ScopeGroups)
+	}
+	if p.offersEvents() {
+		scopes = append(scopes, ScopeEvents)
+	}
+	return scopes
 }
 
 // findTool is called with p.mu held.
@@ -216,6 +227,15 @@ func (p *Platform) tool(name string) *tool {
 
 // Name returns the profile's name, which is also the path prefix.
 func (p *Platform) Name() string { return p.profile.Name }
+
+// NotOffered says why the platform lacks a service, "groups" or "caliper", in one sentence with the source. It is empty
+// where the platform offers it.
+func (p *Platform) NotOffered(service string) string {
+	if service == "caliper" && p.offersEvents() {
+		return ""
+	}
+	return p.profile.NotOffered[service]
+}
 
 // URL returns the platform's base URL, without a trailing slash.
 func (p *Platform) URL() string { return p.base }
@@ -256,23 +276,23 @@ func (p *Platform) Registration(toolName string) Registration {
 		LineItemsURI:     p.lineItemsURI(t),
 		MembershipsURI:   p.membershipsURI(t),
 	}
-	if own := p.linkItems(t); len(own) > 0 {
+	if own := p.linkItems(t, p.toolLink(t, t.link)); len(own) > 0 {
 		r.LineItemURI = p.lineItemURI(t, own[0])
 	}
 	return r
 }
 
-// People returns everybody who can launch: the roster, then those who are not in it.
+// People returns everybody who can launch: the course as it was at the start, then those who are not in it.
 func (p *Platform) People() []Person {
-	list := []Person{}
-	for _, pr := range p.enrolled {
-		list = append(list, *pr)
+	list := make([]Person, 0, p.crowd.size+2)
+	for n := range p.crowd.size + 2 {
+		list = append(list, *p.crowd.at(n))
 	}
-	return append(list, *p.byKey[string(Admin)], *p.byKey[string(Anonymous)])
+	return list
 }
 
-// Hits returns how often each endpoint was asked: jwks, authorize, token, nrps, ags_lineitems, ags_lineitem,
-// ags_scores, ags_results; and tool_jwks_fetch, how often the platform fetched a tool's key set.
+// Hits returns how often each endpoint was asked: jwks, authorize, deep_linking and those of Endpoints; and
+// tool_jwks_fetch, how often the platform fetched a tool's key set.
 func (p *Platform) Hits() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -297,13 +317,9 @@ func (p *Platform) routes(mux *http.ServeMux) {
 	} else {
 		handle(p.profile.AuthorizationPath, p.serveAuthorize)
 	}
-	handle(p.profile.TokenPath, p.serveToken)
 	get(p.profile.JWKSPath, p.serveJWKS)
-	handle(p.profile.LineItemsPath, p.serveLineItems)
-	handle(p.profile.LineItemPath, p.serveLineItem)
-	handle(p.profile.ScoresPath, p.serveScores)
-	handle(p.profile.ResultsPath, p.serveResults)
-	handle(p.profile.MembershipsPath, p.serveMemberships)
+	p.serviceRoutes(func(path, endpoint string, h http.HandlerFunc) { handle(path, p.service(endpoint, h)) })
+	handle(p.profile.DeepLinking.ReturnPath, p.serveDeepLinkReturn)
 
 	get("/course", p.serveCourse)
 	get("/course/launch", p.serveLaunch)
@@ -314,6 +330,34 @@ func (p *Platform) routes(mux *http.ServeMux) {
 	p.controlRoutes(get, post, func(path string, h http.HandlerFunc) { mux.HandleFunc("DELETE "+prefix+path, h) })
 }
 
+// serviceRoutes names the paths of the services that the platform offers.
+func (p *Platform) serviceRoutes(handle func(path, endpoint string, h http.HandlerFunc)) {
+	pf := p.profile
+	handle(pf.TokenPath, EndpointToken, p.serveToken)
+	handle(pf.LineItemsPath, EndpointLineItems, p.serveLineItems)
+	handle(pf.LineItemPath, EndpointLineItem, p.serveLineItem)
+	handle(pf.ScoresPath, EndpointScores, p.serveScores)
+	handle(pf.ResultsPath, EndpointResults, p.serveResults)
+	handle(pf.MembershipsPath, EndpointRoster, p.serveMemberships)
+	if path := pf.ResultPath; path != "" {
+		handle(path, EndpointResults, p.serveResults)
+	}
+	if path := pf.SignedItemPath; path != "" {
+		handle(path, EndpointLineItem, p.serveLineItem)
+		handle(path+"/scores", EndpointScores, p.serveScores)
+		handle(path+"/results", EndpointResults, p.serveResults)
+	}
+	if p.offersGroups() {
+		handle(pf.Groups.GroupsPath, EndpointGroups, p.serveGroups)
+		if path := pf.Groups.SetsPath; path != "" {
+			handle(path, EndpointGroupSets, p.serveGroupSets)
+		}
+	}
+	if p.offersEvents() {
+		handle(pf.EventsPath, EndpointEvents, p.serveEvents)
+	}
+}
+
 // errorPage is the platform's own error page: the tool hears nothing of it.
 func (p *Platform) errorPage(w http.ResponseWriter, status int, text string) {
 	p.sim.logf("%s: page %d: %s", p.profile.Name, status, text)
@@ -321,12 +365,4 @@ func (p *Platform) errorPage(w http.ResponseWriter, status int, text string) {
 	w.WriteHeader(status)
 	write(w, []byte("<!DOCTYPE html>\n<html lang=\"en\"><title>Error</title><h1>"+html.EscapeString(p.profile.Title)+
 		"</h1><p class=\"errormessage\">"+html.EscapeString(text)+"</p></html>\n"))
-}
-
-// appendCapped appends and drops the oldest entries beyond maxLog.
-func appendCapped[T any](list []T, v T) []T {
-	if len(list) >= maxLog {
-		list = slices.Delete(list, 0, len(list)-maxLog+1)
-	}
-	return append(list, v)
 }

@@ -35,6 +35,9 @@ type Profile struct {
 	LineItemPath      string
 	ScoresPath        string
 	ResultsPath       string
+	ResultPath        string // one result, {result}; empty: there is none
+	SignedItemPath    string // another name of line items that belong to a link, {signed}; empty: there is none
+	EventsPath        string // where Caliper events go, with PlatformConfig.Caliper; empty: not offered
 	MembershipsPath   string
 	RosterQuery       string // the query that the membership URL carries; empty: none
 
@@ -78,6 +81,16 @@ type Profile struct {
 	Token TokenRules
 	AGS   AGSRules
 	NRPS  NRPSRules
+
+	DeepLinking *DeepLinkingRules
+	Groups      *GroupRules // nil: no groups service
+
+	// NotOffered says why the platform lacks a service: "groups" or "caliper" to one sentence with the source.
+	NotOffered map[string]string
+
+	Concludes bool // PlatformConfig.Concluded takes the course's services away
+	// Throttle answers when there are too many requests. Nil means 429 with Retry-After.
+	Throttle func(w http.ResponseWriter)
 
 	// Fail writes the answer of a service that refuses. body is the request's body where there was one.
 	Fail   func(w http.ResponseWriter, r *http.Request, f *failure, body []byte)
@@ -136,6 +149,9 @@ type AGSRules struct {
 	NoLinkItem      bool                                      // a link has no line item until somebody makes one
 	ScoreMedia      []string                                  // further content types of scores
 	LinkFilter      string                                    // name of the filter for a link; empty: resource_link_id
+	EchoCreate      bool                                      // a new line item is answered as it came, with its id
+	ForgetsMore     bool                                      // dates and the like are not kept
+	OneResultListed bool                                      // ResultPath answers with a list
 	CheckItem       func(in *itemBody, li *LineItem) *failure // a new line item (li is nil) or a change; nil: no more rules
 }
 
@@ -144,18 +160,22 @@ type NRPSRules struct {
 	Versions     []string
 	ContentType  string
 	CheckAccept  func(r *http.Request) bool
-	Role         func(pr *Person, role string) bool // does the person match the role filter?
-	Link         func(p *Platform, t *tool, rlid string) (ok bool, f *failure)
-	LinkBeats    bool // rlid switches the role filter off
+	Role         func(pr *Person, role string) bool                            // does the person match the role filter?
+	Link         func(p *Platform, t *tool, rlid string) (l *Link, f *failure) // nil: rlid is ignored
+	LinkBeats    bool                                                          // rlid switches the role filter off
 	Page         func(u *url.URL, total int) pageWindow
 	Member       func(p *Platform, pr *Person) map[string]any
-	Message      func(p *Platform, t *tool, pr *Person) []map[string]any
+	Message      func(p *Platform, t *tool, l *Link, pr *Person) []map[string]any
 	ContextID    func(p *Platform) string
 	ContextKeys  []string // members of the context; nil: id, label and title
 	EmptyBody    bool     // an empty roster is an empty body
 	OnlyVisitors bool     // who never launched the tool is not listed
-	UnknownPages bool     // PlatformConfig.RosterPage makes pages
-	OwnID        func(p *Platform, r *http.Request) string
+	AlwaysActive bool     // whoever is not active is not listed
+	Unknown      bool     // PlatformConfig.RosterPage makes pages, and Differences offers differences
+
+	Enrollments func(q url.Values) bool                 // members come with their groups; nil: never
+	Refuse      func(p *Platform, members int) *failure // a roster that is not given; nil: each is
+	OwnID       func(p *Platform, r *http.Request) string
 }
 
 // pageWindow is a slice of a list and the Link header that goes with it.
@@ -201,6 +221,7 @@ const (
 	failForbidden     // not the tool's to change
 	failMismatch      // resource link and line item do not fit
 	failLocked        // the grade cannot be changed
+	failTooMany       // more than the platform gives
 	failPlatformError // an internal error of the platform
 )
 

@@ -456,7 +456,11 @@ func TestRosterDetails(t *testing.T) {
 	}
 	k := newBench(t, "blackboard")
 	_, _, page := k.roster(k.token(ScopeMemberships), k.reg.MembershipsURI, mediaMembership)
-	if m := page.Members[0]; m["middle_name"] != "" || m["group_enrollments"] == nil {
+	if m := page.Members[2]; m["middle_name"] != "" || m["group_enrollments"] != nil {
+		t.Errorf("blackboard: member %v", m)
+	}
+	_, _, page = k.roster(k.token(ScopeMemberships), k.reg.MembershipsURI+"&groups=true", mediaMembership)
+	if m := page.Members[2]; m["group_enrollments"] == nil {
 		t.Errorf("blackboard: member %v", m)
 	}
 }

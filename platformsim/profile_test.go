@@ -133,7 +133,7 @@ func TestStoresAreBounded(t *testing.T) {
 	b := newBench(t, "moodle")
 	p := b.platform()
 	start := func() error {
-		_, err := p.startLaunch(p.tool("quiz"), b.person("student"), "iframe", false)
+		_, err := p.startLaunch(&launch{tool: p.tool("quiz"), link: &Link{}, person: b.person("student"), view: "iframe"}, false)
 		return err
 	}
 	for range maxLaunches {

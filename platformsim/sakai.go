@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +37,7 @@ func sakaiProfile() *Profile {
 		LineItemPath:      "/imsblis/lti13/lineitems/{course}/{item}",
 		ScoresPath:        "/imsblis/lti13/lineitems/{course}/{item}/scores",
 		ResultsPath:       "/imsblis/lti13/lineitems/{course}/{item}/results",
+		SignedItemPath:    "/imsblis/lti13/lineitem/{signed}",
 		MembershipsPath:   "/imsblis/lti13/namesandroles/{course}",
 
 		ResultID:       func(_, person string) string { return person },
@@ -53,7 +53,7 @@ func sakaiProfile() *Profile {
 		StorageFirst: true,
 		// The session remembers where a person is; the last click on a link counts.
 		OneLaunch:     true,
-		LaunchID:      func(_ *Platform, l *launch) (string, error) { return sakaiLaunch(l.tool, l.person), nil },
+		LaunchID:      func(_ *Platform, l *launch) (string, error) { return sakaiLaunch(l.tool, l.link, l.person), nil },
 		LoginFields:   sakaiLogin,
 		LaunchExpires: time.Hour,
 
@@ -132,14 +132,52 @@ func sakaiProfile() *Profile {
 				return map[string]any{
 					"status": "Active", "user_id": pr.ID, "lti11_legacy_user_id": derivedUUID("sakai/" + pr.Key), "lis_person_sourcedid": pr.Username,
 					"roles": []string{plainMemberRole(pr)}, "name": pr.Name(), "given_name": pr.Given, "family_name": pr.Family, "email": pr.Email,
-					"sakai_ext": map[string]any{"sakai_role": "access"}, "group_enrollments": []any{},
+					"sakai_ext": map[string]any{"sakai_role": "access"},
 				}
 			},
-			Message:     noMessage,
-			ContextID:   func(p *Platform) string { return p.courseID() },
-			ContextKeys: []string{"id", "title"},
-			OwnID:       pathURL,
-			EmptyBody:   true,
+			Message:      plainMessage,
+			ContextID:    func(p *Platform) string { return p.courseID() },
+			ContextKeys:  []string{"id", "title"},
+			OwnID:        pathURL,
+			EmptyBody:    true,
+			AlwaysActive: true,
+			Enrollments:  func(url.Values) bool { return true },
+		},
+		DeepLinking: &DeepLinkingRules{
+			ReturnPath: "/portal/site/{course}/tool/content",
+			ReturnQuery: func(p *Platform, l *launch) (string, error) {
+				return "eventSubmit_doContentItemPut=Save&panel=PostContentItem&tool_id=" + l.tool.toolID() + "&sakai.site=" + p.courseID() +
+					"&sakai_csrf_token=" + derived(32, "sakai/csrf"), nil
+			},
+			Settings: func(_ *Platform, _ *launch) map[string]any {
+				return map[string]any{
+					"accept_types": []any{"ltiResourceLink"}, "accept_media_types": "application/vnd.ims.lti.v1.ltilink",
+					"accept_presentation_document_targets": []string{"iframe", "window"}, "accept_multiple": false, "accept_lineitem": true,
+					"auto_create": false, "can_confirm": false, "sakai_placement": "assessment_selection",
+				}
+			},
+			Data: func(_ *Platform, l *launch) string {
+				return `{"panel":"PostContentItem","request":"` + derived(32, "sakai/data/"+l.tool.cfg.Name+l.person.Key) + `"}`
+			},
+		},
+		Groups: &GroupRules{
+			GroupsPath: "/imsblis/lti13/groupservice/{course}",
+			// The next page's address is misspelt, and nobody lives there; so is the container's id.
+			Page: func(u *url.URL, total int) pageWindow {
+				win := sakaiPage(u, total)
+				win.link = strings.Replace(win.link, "/groupservice/", "/groupsservice/", 1)
+				return win
+			},
+			Group: func(_ *Platform, g *Group) map[string]any {
+				return map[string]any{"id": g.ID, "name": g.Name, "tag": "whatever"}
+			},
+			OwnID: func(p *Platform, _ *http.Request) string {
+				return p.base + "/imsblis/lti13/groupsservice/" + p.courseID()
+			},
+			ShowUser: true,
+		},
+		NotOffered: map[string]string{
+			"caliper": "its id_tokens have no Caliper claim (lti-common, SakaiLTIUtil.java)",
 		},
 		Fail:   sakaiFailure,
 		Encode: plainJSON,
@@ -151,18 +189,28 @@ const (
 	sakaiJSON    = "application/json;charset=UTF-8"
 )
 
-func sakaiLaunch(t *tool, pr *Person) string { return t.cfg.Name + "/" + pr.Key }
+// sakaiPlace is what a login hint names: a link, or the tool where content is picked.
+func sakaiPlace(t *tool, l *Link) string {
+	if l.ID == "" {
+		return "tool:" + t.toolID()
+	}
+	return l.ID
+}
 
-func sakaiHint(p *Platform, t *tool) string {
-	return base64.RawURLEncoding.EncodeToString([]byte("/access/lti/site/" + p.courseID() + "/" + t.link))
+func sakaiLaunch(t *tool, l *Link, pr *Person) string {
+	return t.cfg.Name + "/" + sakaiPlace(t, l) + "/" + pr.Key
+}
+
+func sakaiHint(p *Platform, place string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("/access/lti/site/" + p.courseID() + "/" + place))
 }
 
 func sakaiLogin(p *Platform, l *launch) []Field {
-	f := []Field{{"iss", p.profile.Issuer(p.base)}, {"login_hint", sakaiHint(p, l.tool)}}
+	f := []Field{{"iss", p.profile.Issuer(p.base)}, {"login_hint", sakaiHint(p, sakaiPlace(l.tool, l.link))}}
 	if l.storage {
 		f = append(f, Field{"lti_storage_target", parentFrame})
 	}
-	return append(f, Field{"client_id", l.tool.client}, Field{"lti_deployment_id", l.tool.deployment}, Field{"target_link_uri", l.tool.target})
+	return append(f, Field{"client_id", l.tool.client}, Field{"lti_deployment_id", l.tool.deployment}, Field{"target_link_uri", l.link.TargetLinkURI})
 }
 
 // sakaiAuthRequest looks at state, login_hint and nonce, and at nothing else.
@@ -183,16 +231,16 @@ func sakaiAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 	if !q.Has("redirect_uri") {
 		return authOutcome{status: http.StatusInternalServerError, page: "NullPointerException"}
 	}
-	t := p.findTool(func(t *tool) bool { return sakaiHint(p, t) == q.Get("login_hint") })
+	t, link := sakaiHinted(p, q.Get("login_hint"))
 	if t == nil || user.ID == "" {
 		return refusal("Bad login_hint")
 	}
-	l, ok := p.findLaunch(sakaiLaunch(t, user))
+	l, ok := p.findLaunch(sakaiLaunch(t, link, user))
 	if !ok {
-		if p.cfg.OneShot {
+		if p.cfg.OneShot || link.ID == "" {
 			return refusal("The launch was used")
 		}
-		l = &launch{tool: t, person: user, view: "iframe", storage: !p.cfg.NoStorage, started: p.sim.now()}
+		l = &launch{tool: t, link: link, message: messageResourceLink, person: user, view: "iframe", storage: !p.cfg.NoStorage, started: p.sim.now()}
 	}
 	out := authOutcome{launch: l}
 	// Part of the list is enough; another URI is not refused but ignored.
@@ -202,12 +250,24 @@ func sakaiAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 	return out
 }
 
+// sakaiHinted finds what a login hint names. It is called with p.mu held.
+func sakaiHinted(p *Platform, hint string) (*tool, *Link) {
+	for _, t := range p.tools {
+		for _, l := range append([]*Link{{Tool: t.cfg.Name, TargetLinkURI: t.target}}, p.links...) {
+			if l.Tool == t.cfg.Name && sakaiHint(p, sakaiPlace(t, l)) == hint {
+				return t, l
+			}
+		}
+	}
+	return nil, nil
+}
+
 func sakaiClaims(p *Platform, l *launch) map[string]any {
 	return map[string]any{
 		"name": l.person.Name(), "given_name": l.person.Given, "family_name": l.person.Family, "email": l.person.Email, "locale": "en-US",
 		claimLTI + "roles":         sakaiRoles(l.person),
 		claimLTI + "context":       map[string]any{"id": p.courseID(), "label": courseLabel, "title": courseTitle, "type": []string{courseOffering}},
-		claimLTI + "resource_link": map[string]any{"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name, "description": ""},
+		claimLTI + "resource_link": map[string]any{"id": l.link.ID, "title": l.link.Title, "description": ""},
 		claimLTI + "lis": map[string]any{
 			"person_sourcedid": l.person.Username, "course_section_sourcedid": p.courseID(), "version": []string{"1.0.0", "1.1.0"},
 		},
@@ -219,8 +279,8 @@ func sakaiClaims(p *Platform, l *launch) map[string]any {
 			"guid": "guid-missing-42", "name": "Sakai", "description": "Sakai", "product_family_code": "sakailms.org", "version": "25.0",
 		},
 		claimLTI + "for_user": map[string]any{"user_id": l.person.ID, "roles": sakaiRoles(l.person)},
-		claimLTI + "custom":   customOf(l.tool),
-		claimAGS:              gradesClaim(p, l.tool),
+		claimLTI + "custom":   customOf(l.tool, l.link),
+		claimAGS:              gradesClaim(p, l),
 		claimNRPS:             rosterClaim(p, l.tool),
 	}
 }
@@ -240,7 +300,7 @@ func sakaiRoles(pr *Person) []string {
 
 // sakaiCheckScore does not look at the timestamp: what comes last counts.
 func sakaiCheckScore(p *Platform, li *LineItem, s *scorePost, _ *Grade) *failure {
-	if pr := p.byID[s.userID]; pr == nil || !slices.Contains(p.enrolled, pr) {
+	if pr := p.crowd.byID(s.userID); pr == nil || !p.crowd.enrolled(pr) {
 		return refuse(failNotGradable, "User does not belong to site")
 	}
 	if li.Locked {

@@ -107,9 +107,21 @@ func schoologyProfile() *Profile {
 					"given_name": pr.Given, "family_name": pr.Family, "email": pr.Email,
 				}
 			},
-			Message:   noMessage,
+			Unknown:   true,
+			Message:   plainMessage,
 			ContextID: func(p *Platform) string { return p.courseID() },
 			OwnID:     wholeURL,
+		},
+		DeepLinking: &DeepLinkingRules{ // from Add Materials; what of a response is checked is not published
+			ReturnPath:  "/lti-service/tool/{client}/deep-linking",
+			ReturnQuery: func(_ *Platform, l *launch) (string, error) { return "launch=" + l.id, nil },
+			Settings:    plainSettings("ltiResourceLink", "link"),
+			Data:        func(_ *Platform, l *launch) string { return l.id },
+			Checks:      DeepLinkingChecks{Audience: true, Nonce: true, Deployment: true, Type: true, Version: true, Data: true, Items: true},
+		},
+		NotOffered: map[string]string{
+			"groups":  "its documentation names no groups service (developers.schoology.com, LTI apps)",
+			"caliper": "its documentation names no Caliper claim (developers.schoology.com, LTI apps)",
 		},
 		Fail:   rfc6750Failure,
 		Encode: plainJSON,
@@ -119,7 +131,7 @@ func schoologyProfile() *Profile {
 func schoologyLogin(p *Platform, l *launch) []Field {
 	return []Field{
 		{"iss", p.profile.Issuer(p.base)},
-		{"target_link_uri", l.tool.target},
+		{"target_link_uri", l.link.TargetLinkURI},
 		{"login_hint", l.tool.client + "-" + l.person.LoginHint},
 		{"lti_message_hint", l.hint},
 		{"client_id", l.tool.client},
@@ -140,19 +152,23 @@ func schoologyAuthRequest(p *Platform, q url.Values, user *Person) authOutcome {
 
 func schoologyClaims(p *Platform, l *launch) map[string]any {
 	custom := map[string]string{}
-	for k, v := range l.tool.cfg.Custom {
+	all := customOf(l.tool, l.link)
+	if l.link.DeepLinked {
+		all = l.link.Custom // the tool's own stay away
+	}
+	for k, v := range all {
 		custom[strings.ToLower(k)] = v
 	}
 	c := map[string]any{
 		"name": l.person.Name(), "given_name": l.person.Given, "family_name": l.person.Family, "email": l.person.Email,
 		claimLTI + "roles":               schoologyRoles(l.person),
-		claimLTI + "resource_link":       map[string]any{"id": l.tool.link, "title": "Quiz of " + l.tool.cfg.Name},
+		claimLTI + "resource_link":       map[string]any{"id": l.link.ID, "title": l.link.Title},
 		claimLTI + "launch_presentation": map[string]any{"document_target": "iframe", "locale": "en"},
 		claimLTI + "custom":              custom,
 	}
 	if !p.cfg.AppMenu {
 		c[claimLTI+"context"] = map[string]any{"id": p.courseID(), "label": courseLabel, "title": courseTitle, "type": []string{courseOffering}}
-		c[claimAGS] = gradesClaim(p, l.tool)
+		c[claimAGS] = gradesClaim(p, l)
 		c[claimNRPS] = rosterClaim(p, l.tool)
 	}
 	return c

@@ -77,7 +77,7 @@ func TestScoreRules(t *testing.T) {
 		token := b.token(ScopeScore)
 		for _, c := range cases {
 			members := maps.Clone(c.members)
-			if pr := b.platform().byKey[fmt.Sprint(members["userId"])]; pr != nil {
+			if pr := b.platform().crowd.byKey(fmt.Sprint(members["userId"])); pr != nil {
 				members["userId"] = pr.ID
 			}
 			want := map[string]int{"canvas": c.canvas, "moodle": c.moodle}[name]

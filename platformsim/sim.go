@@ -53,6 +53,12 @@ func New(cfg Config) (*Sim, error) {
 	if s.cfg.RosterSize == 0 {
 		s.cfg.RosterSize = defaultRoster
 	}
+	if s.cfg.RecordLimit == 0 {
+		s.cfg.RecordLimit = defaultRecord
+	}
+	if s.cfg.RecordLimit < 1 || s.cfg.RecordLimit > maxRecord {
+		return nil, fmt.Errorf("platformsim: record limit %d: 1 to %d", cfg.RecordLimit, maxRecord)
+	}
 	if s.cfg.RosterSize < 3 || s.cfg.RosterSize > maxRoster {
 		return nil, fmt.Errorf("platformsim: roster size %d: 3 to %d", cfg.RosterSize, maxRoster)
 	}
@@ -113,13 +119,19 @@ func New(cfg Config) (*Sim, error) {
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // handshakes that clients give up
 	}
+	if cfg.HTTP1 {
+		s.server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+	}
 	return s, nil
 }
+
+// answerTimeout is how long an answer may take; a long roster that goes on coming may take longer.
+const answerTimeout = time.Minute
 
 func (s *Sim) profiles() []*Profile {
 	if s.cfg.profiles != nil {

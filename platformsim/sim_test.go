@@ -217,7 +217,7 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"not loopback":    {Listen: "0.0.0.0:0"},
 		"small roster":    {RosterSize: 2},
-		"large roster":    {RosterSize: 20001},
+		"large roster":    {RosterSize: 200001},
 		"platform":        {Platforms: map[string]PlatformConfig{"webct": {}}},
 		"login method":    {Platforms: map[string]PlatformConfig{"moodle": {LoginMethod: "PUT"}}},
 		"two tools":       {Platforms: map[string]PlatformConfig{"moodle": {Tools: []ToolConfig{good, good}}}},

@@ -78,7 +78,6 @@ func tokenRefusal(kind tokenFault, text string) *tokenFailure {
 }
 
 func (p *Platform) serveToken(w http.ResponseWriter, r *http.Request) {
-	p.hit("token")
 	if _, strikes := p.takeFault(FaultTokenUnavailable); strikes {
 		p.errorPage(w, http.StatusServiceUnavailable, "The site is being upgraded.")
 		return
@@ -90,7 +89,7 @@ func (p *Platform) serveToken(w http.ResponseWriter, r *http.Request) {
 		p.sim.logf("%s: token refused: %s", p.profile.Name, f.text)
 	}
 	p.mu.Lock()
-	p.tokenLog = appendCapped(p.tokenLog, rec)
+	p.tokenLog.add(rec)
 	p.mu.Unlock()
 	if f != nil {
 		if p.cfg.HTMLTokenFailure {

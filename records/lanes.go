@@ -129,6 +129,7 @@ type LaneCounts struct {
 	Open       int                // queued and unconfirmed ones that are due at some time
 	States     map[EntryState]int // all that are kept
 	OldestOpen time.Time          // AppendTime of the oldest open one; zero: there is none
+	Cursor     string             // of the last change; empty where there never was one
 }
 
 // Prune says what to forget: what has not changed since before a time. Open entries, and lanes that have entries, stay.

@@ -110,6 +110,17 @@ func launchToProto(l *launch.Launch) *pb.Launch {
 	if m := l.Memberships; m != nil {
 		p.Memberships = &pb.MembershipEndpoint{Registration: m.Registration, DeploymentId: m.DeploymentID, ContextMembershipsUri: m.ContextMembershipsURI, ServiceVersions: m.ServiceVersions}
 	}
+	if g := l.Groups; g != nil {
+		p.Groups = &pb.GroupEndpoint{
+			Registration: g.Registration, DeploymentId: g.DeploymentID, ContextGroupsUri: g.GroupsURI, ContextGroupSetsUri: g.GroupSetsURI,
+			ServiceVersions: g.ServiceVersions, Scopes: g.Scopes,
+		}
+	}
+	if e := l.Events; e != nil {
+		p.Events = &pb.EventEndpoint{
+			Registration: e.Registration, DeploymentId: e.DeploymentID, CaliperEndpointUri: e.URI, FederatedSessionId: e.FederatedSessionID, Scopes: e.Scopes,
+		}
+	}
 	return p
 }
 

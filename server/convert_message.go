@@ -35,7 +35,7 @@ func deepLinkingToProto(d *launch.DeepLinkingSettings) *pb.DeepLinkingSettings {
 	return &pb.DeepLinkingSettings{
 		ReturnUri: d.ReturnURI, AcceptTypes: d.AcceptTypes, AcceptPresentationDocumentTargets: d.AcceptTargets,
 		AcceptMediaTypes: d.AcceptMedia, AcceptMultiple: d.AcceptMultiple, AcceptLineItem: d.AcceptLineItem,
-		AutoCreate: d.AutoCreate, Title: d.Title, Text: d.Text,
+		AutoCreate: d.AutoCreate, Title: d.Title, Text: d.Text, DeepLinkingToken: d.Token,
 	}
 }
 

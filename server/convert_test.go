@@ -103,7 +103,8 @@ func TestLaunchIsConvertedWhole(t *testing.T) {
 		"Launch.launch_id": "id", "Launch.launch_token": "token", "Launch.message_type_name": "messagename",
 		"Launch.mentored_user_ids": "mentoredusers", "ToolPlatform.product_family_code": "productfamily", "GradeEndpoint.scopes": lti.ScopeScore,
 		"DeepLinkingSettings.accept_presentation_document_targets": "accepttargets", "DeepLinkingSettings.accept_media_types": "acceptmedia",
-		"Proctoring.proctoring_token": "token", "Proctoring.settings_data": "settings", "AssessmentControl.control_uri": "uri",
+		"DeepLinkingSettings.deep_linking_token": "token", "GroupEndpoint.context_groups_uri": "groupsuri", "GroupEndpoint.context_group_sets_uri": "groupsetsuri",
+		"EventEndpoint.caliper_endpoint_uri": "uri", "Proctoring.proctoring_token": "token", "Proctoring.settings_data": "settings", "AssessmentControl.control_uri": "uri",
 		"Launch.asset_report_type": "reporttype", "Launch.lti11_legacy_user_id": "lti11userid", "Asset.sha256_checksum": "checksum",
 		"AssetReportService.report_uri": "uri", "EulaService.eula_uri": "uri", "NoticeService.notice_handlers_uri": "uri", "NoticeService.notice_types": "types",
 	})

@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,16 +29,20 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/platformsim"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
+	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
@@ -75,18 +80,27 @@ func runAll(m *testing.M) (code int, err error) {
 	if toolKeys, err = keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: directory + "/keys", Create: true}); err != nil {
 		return 0, err
 	}
-	if sim, err = platformsim.New(platformsim.Config{}); err != nil {
+	if sim, err = platformsim.New(platformsim.Config{Platforms: everyPlatform()}); err != nil {
 		return 0, err
 	}
 	sim.Start()
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	document, _ := toolKeys.KeySet()
-	for _, name := range platforms {
+	for _, name := range platformsim.ProfileNames() {
 		if err := sim.Platform(name).SetTool(toolConfig("quiz", string(document))); err != nil {
 			return 0, err
 		}
 	}
 	return m.Run(), nil
+}
+
+// everyPlatform is a configuration with all profiles; the one that can offer a Caliper endpoint does.
+func everyPlatform() map[string]platformsim.PlatformConfig {
+	all := map[string]platformsim.PlatformConfig{}
+	for _, name := range platformsim.ProfileNames() {
+		all[name] = platformsim.PlatformConfig{Caliper: name == "brightspace"}
+	}
+	return all
 }
 
 func toolConfig(name, jwks string) platformsim.ToolConfig {
@@ -132,6 +146,7 @@ type sidecar struct {
 	tokens     pb.TokenServiceClient
 	grades     pb.GradeServiceClient
 	rosters    pb.RosterServiceClient
+	events     pb.EventServiceClient
 	keys       pb.KeyServiceClient
 	secrets    map[string]string // what it is, by its text
 }
@@ -140,6 +155,7 @@ type sidecar struct {
 type settings struct {
 	registrations []platform.Registration
 	wrap          func(*server.Config)
+	held          bool // the outbox waits for the operator
 }
 
 func start(t *testing.T, changes ...func(*settings)) *sidecar {
@@ -164,21 +180,35 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, Logger: logger}))(t)
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: store}))(t)
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))(t)
+	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t)
+	book := must(scores.New(scores.Config{
+		Lanes: must(store.Lanes(boltstore.LanesConfig{}))(t), Registration: registry.ByName, Held: s.held, Logger: logger,
+		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+	}))(t)
+	running, stop := context.WithCancel(context.Background())
+	ran := make(chan struct{})
+	go func() { defer close(ran); book.Run(running) }()
 	t.Cleanup(func() {
+		stop()
+		<-ran
+		book.Close()
 		tokens.Close()
 		platformKeys.Close()
 		client.Close()
 		check(t, errors.Join(nonces.Close(), store.Close()))
 	})
 	config := server.Config{
-		Registry: registry,
-		Launches: must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
-		Learned:  learned,
-		Tokens:   tokens,
-		Grades:   must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-		Rosters:  must(nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
-		ToolKeys: toolKeys,
-		Logger:   logger,
+		Registry:  registry,
+		Launches:  must(launch.New(launch.Config{Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys}))(t),
+		Learned:   learned,
+		Tokens:    tokens,
+		Scores:    book,
+		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
+		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
+		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
+		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		ToolKeys:  toolKeys,
+		Logger:    logger,
 	}
 	if s.wrap != nil {
 		s.wrap(&config)
@@ -199,7 +229,8 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		c.searchLog()
 	})
 	c.launches, c.tokens = pb.NewLaunchServiceClient(c.connection), pb.NewTokenServiceClient(c.connection)
-	c.grades, c.rosters, c.keys = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewKeyServiceClient(c.connection)
+	c.grades, c.rosters, c.events = pb.NewGradeServiceClient(c.connection), pb.NewRosterServiceClient(c.connection), pb.NewEventServiceClient(c.connection)
+	c.keys = pb.NewKeyServiceClient(c.connection)
 	return c
 }
 
@@ -393,7 +424,7 @@ func refused(t *testing.T, err error, want lti.Reason) *refusal {
 		t.Errorf("%s: request id %q", want, r.info.Metadata["request_id"])
 	}
 	for key := range r.info.Metadata {
-		if key != "request_id" && key != "launch_id" && key != "registration" && key != "field" && !slices.Contains(row.Metadata, key) {
+		if key != "request_id" && key != "launch_id" && key != "delivery_id" && key != "registration" && key != "field" && !slices.Contains(row.Metadata, key) {
 			t.Errorf("%s: metadata %q is not in its row", want, key)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ltisidecar/ltisidecar/lti"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
+	"github.com/ltisidecar/ltisidecar/scores"
 )
 
 // gradeService implements GradeService.
@@ -37,37 +38,41 @@ var gradingProgress = map[pb.GradingProgress]string{
 	pb.GradingProgress_GRADING_PROGRESS_FULLY_GRADED:   lti.GradingFullyGraded,
 }
 
-// PostScore sends one score.
+// answerMargin is how long before the caller's deadline PostScore answers: a score that is kept must not look lost.
+const answerMargin = 100 * time.Millisecond
+
+// PostScore takes one score.
 func (s *gradeService) PostScore(ctx context.Context, request *pb.PostScoreRequest) (*pb.PostScoreResponse, error) {
-	if request.Endpoint == nil {
-		return nil, lti.FieldError("endpoint", "it is required: hand back the grades of the launch")
-	}
-	registration, err := s.serviceRegistration(ctx, "endpoint.", request.Endpoint.Registration, request.Endpoint.DeploymentId)
+	registration, endpoint, err := s.gradeEndpoint(ctx, request.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	note(ctx, slog.String("registration", registration.Name))
 	score, err := scoreFromProto(request.Score)
 	if err != nil {
 		return nil, err
 	}
-	delivery, err := s.config.Grades.PostScore(ctx, registration, lti.GradeEndpoint{
-		Registration: registration.Name,
-		DeploymentID: request.Endpoint.DeploymentId,
-		LineItemURI:  request.Endpoint.LineItemUri,
-		LineItemsURI: request.Endpoint.LineItemsUri,
-		Scopes:       request.Endpoint.Scopes,
-	}, score)
+	wait := scores.DefaultWait
+	if request.MaxWait != nil {
+		if err := request.MaxWait.CheckValid(); err != nil {
+			return nil, lti.FieldError("max_wait", "it is no valid duration")
+		}
+		if wait = request.MaxWait.AsDuration(); wait < 0 || wait > scores.MaxWait {
+			return nil, lti.FieldError("max_wait", "it is not from 0 to %v", scores.MaxWait)
+		}
+	}
+	if deadline, limited := ctx.Deadline(); limited && wait > 0 {
+		wait = min(wait, max(time.Until(deadline)-answerMargin, 0))
+	}
+	delivery, err := s.config.Scores.Post(ctx, scores.Request{
+		Caller: localCaller, Registration: registration, Endpoint: endpoint, Score: score, RequestID: request.RequestId, Wait: wait,
+	})
+	if delivery.ID != "" {
+		note(ctx, slog.String("delivery_id", delivery.ID), slog.String("delivery_state", string(delivery.State)))
+	}
 	if err != nil {
 		return nil, err
 	}
-	answer := &pb.ScoreDelivery{State: pb.DeliveryState_DELIVERY_STATE_DELIVERED, ResultUri: delivery.ResultURI}
-	if delivery.Superseded {
-		answer.State = pb.DeliveryState_DELIVERY_STATE_SUPERSEDED
-	} else {
-		answer.SentTime = timestamppb.New(delivery.SentTime)
-	}
-	return &pb.PostScoreResponse{Delivery: answer}, nil
+	return &pb.PostScoreResponse{Delivery: deliveryToProto(&delivery)}, nil
 }
 
 func scoreFromProto(score *pb.Score) (lti.Score, error) {
@@ -82,12 +87,24 @@ func scoreFromProto(score *pb.Score) (lti.Score, error) {
 	if !ok {
 		return lti.Score{}, lti.FieldError("score.grading_progress", "%d is not a value of GradingProgress", score.GradingProgress)
 	}
-	var scored time.Time
-	if score.ScoreTime != nil {
-		if err := score.ScoreTime.CheckValid(); err != nil {
-			return lti.Score{}, lti.FieldError("score.score_time", "it is no valid time")
+	var scored, begun, submitted time.Time
+	for _, t := range []struct {
+		field string
+		from  *timestamppb.Timestamp
+		to    *time.Time
+	}{
+		{"score.score_time", score.ScoreTime, &scored},
+		{"score.submission_start_time", score.SubmissionStartTime, &begun},
+		{"score.submission_time", score.SubmissionTime, &submitted},
+	} {
+		var err error
+		if *t.to, err = timeFromProto(t.field, t.from); err != nil {
+			return lti.Score{}, err
 		}
-		scored = score.ScoreTime.AsTime()
+	}
+	canvas, err := canvasFromProto(score.CanvasSubmission)
+	if err != nil {
+		return lti.Score{}, err
 	}
 	return lti.Score{
 		UserID:           score.UserId,
@@ -98,5 +115,27 @@ func scoreFromProto(score *pb.Score) (lti.Score, error) {
 		ScoreTime:        scored,
 		Comment:          score.Comment,
 		ScoringUserID:    score.ScoringUserId,
+		SubmissionStart:  begun,
+		SubmissionTime:   submitted,
+		Canvas:           canvas,
+		ExtensionsJSON:   score.ExtensionsJson,
 	}, nil
+}
+
+func canvasFromProto(submission *pb.CanvasSubmission) (*lti.CanvasSubmission, error) {
+	if submission == nil {
+		return nil, nil
+	}
+	submitted, err := timeFromProto("score.canvas_submission.submission_time", submission.SubmissionTime)
+	if err != nil {
+		return nil, err
+	}
+	canvas := &lti.CanvasSubmission{
+		NewSubmission: submission.NewSubmission, SubmissionType: submission.SubmissionType, SubmissionData: submission.SubmissionData,
+		SubmissionTime: submitted, PrioritizeNonToolGrade: submission.PrioritizeNonToolGrade, PreserveScore: submission.PreserveScore,
+	}
+	for _, file := range submission.Files {
+		canvas.Files = append(canvas.Files, lti.CanvasFile{URI: file.Uri, Title: file.Title, MediaType: file.MediaType})
+	}
+	return canvas, nil
 }

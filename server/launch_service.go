@@ -90,6 +90,12 @@ func (s *launchService) learn(ctx context.Context, l *launch.Launch) {
 	if l.Memberships != nil {
 		uris = append(uris, l.Memberships.ContextMembershipsURI)
 	}
+	if l.Groups != nil {
+		uris = append(uris, l.Groups.GroupsURI, l.Groups.GroupSetsURI)
+	}
+	if l.Events != nil {
+		uris = append(uris, l.Events.URI)
+	}
 	if l.Notices != nil {
 		uris = append(uris, l.Notices.URI)
 	}

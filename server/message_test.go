@@ -31,7 +31,8 @@ const (
 // school is a platform whose messages a test writes claim by claim.
 type school struct {
 	*sidecar
-	key *jose.SigningKey
+	key     *jose.SigningKey
+	learned *platform.Learned
 }
 
 type claimSet = map[string]any
@@ -61,6 +62,7 @@ func startSchool(t *testing.T) *school {
 			nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}}))(t)
 			t.Cleanup(func() { check(t, nonces.Close()) })
 			registry := must(platform.NewRegistry(c.registrations))(t)
+			s.learned = config.Learned
 			config.Launches = must(launch.New(launch.Config{Registry: registry, Keys: schoolKeys{set}, Nonces: nonces, Deployments: config.Learned, Sealer: toolKeys, Signer: toolKeys}))(t)
 		}
 	})
@@ -129,9 +131,11 @@ func TestMessages(t *testing.T) {
 		"deep_link_return_url": schoolIssuer + "/deep", "accept_types": []any{"link"}, "accept_presentation_document_targets": []any{"iframe"},
 		"accept_media_types": "text/html", "accept_multiple": false, "auto_create": true, "title": "T", "text": "X", "data": "d",
 	}})
+	s.secret("deep linking token", deep.DeepLinking.GetDeepLinkingToken())
 	equalProto(t, "deep linking", deep.DeepLinking, &pb.DeepLinkingSettings{
 		ReturnUri: schoolIssuer + "/deep", AcceptTypes: []string{"link"}, AcceptPresentationDocumentTargets: []string{"iframe"},
 		AcceptMediaTypes: "text/html", AcceptMultiple: proto.Bool(false), AutoCreate: true, Title: "T", Text: "X",
+		DeepLinkingToken: deep.DeepLinking.GetDeepLinkingToken(),
 	})
 	review := s.message(pb.MessageType_MESSAGE_TYPE_SUBMISSION_REVIEW, "LtiSubmissionReviewRequest", claimSet{
 		lti.ClaimForUser: forUser, lti.ClaimGradeEndpoint: claimSet{"lineitem": schoolIssuer + "/li", "scope": []any{lti.ScopeScore}},

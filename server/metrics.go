@@ -17,11 +17,13 @@ import (
 // Metrics counts what the sidecar does, for Prometheus. No label holds text from outside: methods, codes and reasons
 // are closed lists, and all reasons are there from the start, at 0. It may be used by many goroutines.
 type Metrics struct {
-	registry *prometheus.Registry
-	calls    *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	refusals map[lti.Reason]prometheus.Counter
-	fetches  *prometheus.CounterVec
+	registry    *prometheus.Registry
+	calls       *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	refusals    map[lti.Reason]prometheus.Counter
+	fetches     *prometheus.CounterVec
+	suspensions prometheus.Counter
+	outcomes    *prometheus.CounterVec
 }
 
 // callSeconds are the upper bounds of the duration histogram: from a refusal before any arithmetic to a launch that has
@@ -42,7 +44,13 @@ func NewMetrics() *Metrics {
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ltisidecar_platform_key_fetches_total", Help: "Requests for platforms' key sets, by result: answered (with status 200) or failed.",
 		}, []string{"result"}),
+		suspensions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ltisidecar_platform_suspensions_total", Help: "How often requests to a host were paused because it kept failing.",
+		}),
 	}
+	m.outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ltisidecar_score_outcomes_total", Help: "Scores that ended, by state: delivered, superseded when they came, unconfirmed, refused.",
+	}, []string{"state"})
 	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ltisidecar_refusals_total", Help: "Calls answered with an error, by the reason that docs/errors.md describes.",
 	}, []string{"reason"})
@@ -52,7 +60,7 @@ func NewMetrics() *Metrics {
 	for _, result := range []string{fetchAnswered, fetchFailed} {
 		m.fetches.WithLabelValues(result)
 	}
-	m.registry.MustRegister(m.calls, m.duration, refusals, m.fetches,
+	m.registry.MustRegister(m.calls, m.duration, refusals, m.fetches, m.suspensions, m.outcomes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +92,9 @@ func (m *Metrics) CountKeyFetch(answered bool) {
 	}
 	m.fetches.WithLabelValues(result).Inc()
 }
+
+// CountSuspension counts one pause of the requests to a host that keeps failing.
+func (m *Metrics) CountSuspension() { m.suspensions.Inc() }
 
 // Gatherer returns the registry, to be read.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }

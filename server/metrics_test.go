@@ -34,6 +34,7 @@ func TestMetrics(t *testing.T) {
 	m.call("/s/M", codes.ResourceExhausted, "", time.Millisecond)
 	m.call("/s/M", codes.Internal, lti.Reason("text from outside"), time.Millisecond)
 	m.CountKeyFetch(true)
+	m.CountSuspension()
 	m.CountKeyFetch(false)
 	m.CountKeyFetch(false)
 	_, text := get(t, handler, "/metrics")
@@ -45,6 +46,7 @@ func TestMetrics(t *testing.T) {
 		`ltisidecar_refusals_total{reason="INTERNAL"} 1`,
 		`ltisidecar_refusals_total{reason="KID_UNKNOWN"} 0`,
 		`ltisidecar_call_duration_seconds_count{method="/s/M"} 4`,
+		`ltisidecar_platform_suspensions_total 1`,
 		`ltisidecar_platform_key_fetches_total{result="answered"} 1`,
 		`ltisidecar_platform_key_fetches_total{result="failed"} 2`,
 	} {

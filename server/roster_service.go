@@ -54,6 +54,7 @@ func (s *rosterService) ListMembers(request *pb.ListMembersRequest, stream grpc.
 		Role:           request.Role,
 		ResourceLinkID: request.ResourceLinkId,
 		PageSizeHint:   int(request.PageSizeHint),
+		Groups:         request.Groups,
 		DifferencesURI: request.DifferencesUri,
 	}, func(batch nrps.Batch) error {
 		message := &pb.MemberBatch{Members: make([]*pb.Member, 0, len(batch.Members))}
@@ -108,5 +109,6 @@ func memberToProto(registration *platform.Registration, m *lti.Member) *pb.Membe
 		PersonSourcedid:   m.PersonSourcedID,
 		Lti11LegacyUserId: m.LTI11LegacyUserID,
 		MessageJson:       m.MessageJSON,
+		GroupIds:          m.GroupIDs,
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
+	"github.com/ltisidecar/ltisidecar/scores"
 )
 
 // ServiceTokens gets service tokens.
@@ -25,14 +26,28 @@ type ServiceTokens interface {
 	Token(ctx context.Context, registration *platform.Registration, deploymentID string, scopes []string) (platform.ServiceToken, error)
 }
 
-// Grades sends scores.
-type Grades interface {
-	PostScore(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, score lti.Score) (ags.Delivery, error)
+// Scores keeps scores until their platforms have them. A *scores.Book is one.
+type Scores interface {
+	Post(ctx context.Context, request scores.Request) (scores.Delivery, error)
+	List(ctx context.Context, filter scores.Filter, after string, limit int) (scores.Page, error)
+	Watch(ctx context.Context, registration, after string, yield func(delivery *scores.Delivery, cursor string) error) error
+	Retry(ctx context.Context, registration, id string) (scores.Delivery, error)
 }
 
 // Rosters reads members.
 type Rosters interface {
 	Members(ctx context.Context, registration *platform.Registration, endpoint lti.MembershipEndpoint, options nrps.Options, yield func(nrps.Batch) error) (nrps.End, error)
+}
+
+// Groups reads groups.
+type Groups interface {
+	Groups(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.Group, error)
+	Sets(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.GroupSet, error)
+}
+
+// Events sends Caliper events.
+type Events interface {
+	Send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) (time.Time, error)
 }
 
 // ToolKeys gives the tool's public keys.
@@ -42,16 +57,19 @@ type ToolKeys interface {
 
 // Config configures a Server. All fields are required but Metrics and Now.
 type Config struct {
-	Registry *platform.Registry
-	Launches *launch.Validator
-	Learned  *platform.Learned
-	Tokens   ServiceTokens
-	Grades   Grades
-	Rosters  Rosters
-	ToolKeys ToolKeys
-	Logger   *slog.Logger
-	Metrics  *Metrics         // nil: nothing is counted
-	Now      func() time.Time // nil: time.Now
+	Registry  *platform.Registry
+	Launches  *launch.Validator
+	Learned   *platform.Learned
+	Tokens    ServiceTokens
+	Scores    Scores
+	LineItems LineItems
+	Rosters   Rosters
+	Groups    Groups
+	Events    Events
+	ToolKeys  ToolKeys
+	Logger    *slog.Logger
+	Metrics   *Metrics         // nil: nothing is counted
+	Now       func() time.Time // nil: time.Now
 }
 
 // Server is the API. It may be used by many goroutines.
@@ -62,7 +80,7 @@ type Server struct {
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
-	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Grades == nil || config.Rosters == nil || config.ToolKeys == nil || config.Logger == nil {
+	if config.Registry == nil || config.Launches == nil || config.Learned == nil || config.Tokens == nil || config.Scores == nil || config.LineItems == nil || config.Rosters == nil || config.Groups == nil || config.Events == nil || config.ToolKeys == nil || config.Logger == nil {
 		return nil, errors.New("server: a part is missing")
 	}
 	if config.Now == nil {
@@ -105,6 +123,7 @@ func (s *Server) Register(registrar grpc.ServiceRegistrar) {
 	pb.RegisterTokenServiceServer(registrar, &tokenService{Server: s})
 	pb.RegisterGradeServiceServer(registrar, &gradeService{Server: s})
 	pb.RegisterRosterServiceServer(registrar, &rosterService{Server: s})
+	pb.RegisterEventServiceServer(registrar, &eventService{Server: s})
 	pb.RegisterKeyServiceServer(registrar, &keyService{Server: s})
 }
 

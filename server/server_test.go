@@ -15,19 +15,31 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/ltisidecar/ltisidecar/ags"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/platform"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
+	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 )
 
-// gradesFunc is a Grades made of a function.
-type gradesFunc func(context.Context) (ags.Delivery, error)
+// scoresFunc is a Scores that posts by a function.
+type scoresFunc func(context.Context) (scores.Delivery, error)
 
-func (f gradesFunc) PostScore(ctx context.Context, _ *platform.Registration, _ lti.GradeEndpoint, _ lti.Score) (ags.Delivery, error) {
+func (f scoresFunc) Post(ctx context.Context, _ scores.Request) (scores.Delivery, error) {
 	return f(ctx)
+}
+
+func (f scoresFunc) List(context.Context, scores.Filter, string, int) (scores.Page, error) {
+	return scores.Page{}, errors.New("not asked for")
+}
+
+func (f scoresFunc) Watch(context.Context, string, string, func(*scores.Delivery, string) error) error {
+	return errors.New("not asked for")
+}
+
+func (f scoresFunc) Retry(context.Context, string, string) (scores.Delivery, error) {
+	return scores.Delivery{}, errors.New("not asked for")
 }
 
 // rostersFunc is a Rosters made of a function.
@@ -37,8 +49,8 @@ func (f rostersFunc) Members(ctx context.Context, _ *platform.Registration, _ lt
 	return f(ctx, yield)
 }
 
-func withGrades(grades gradesFunc) func(*settings) {
-	return func(s *settings) { s.wrap = func(config *server.Config) { config.Grades = grades } }
+func withScores(book scoresFunc) func(*settings) {
+	return func(s *settings) { s.wrap = func(config *server.Config) { config.Scores = book } }
 }
 
 func withRosters(rosters rostersFunc) func(*settings) {
@@ -66,7 +78,7 @@ func TestNewNeedsEveryPart(t *testing.T) {
 func TestPanic(t *testing.T) {
 	c := start(t, func(s *settings) {
 		s.wrap = func(config *server.Config) {
-			config.Grades = gradesFunc(func(context.Context) (ags.Delivery, error) { panic("something private") })
+			config.Scores = scoresFunc(func(context.Context) (scores.Delivery, error) { panic("something private") })
 			config.Rosters = rostersFunc(func(_ context.Context, yield func(nrps.Batch) error) (nrps.End, error) {
 				_ = yield(nrps.Batch{})
 				panic("something private")
@@ -87,7 +99,7 @@ func TestPanic(t *testing.T) {
 
 // An error that is none of ours is a defect: its text goes to the log, not to the caller.
 func TestUnknownError(t *testing.T) {
-	c := start(t, withGrades(func(context.Context) (ags.Delivery, error) { return ags.Delivery{}, errors.New("pipe\nburst") }))
+	c := start(t, withScores(func(context.Context) (scores.Delivery, error) { return scores.Delivery{}, errors.New("pipe\nburst") }))
 	_, err := c.grades.PostScore(t.Context(), scoreRequest())
 	r := refused(t, err, lti.ReasonInternal)
 	if strings.Contains(err.Error(), "burst") {
@@ -101,7 +113,7 @@ func TestUnknownError(t *testing.T) {
 
 func TestReasonsReachTheCaller(t *testing.T) {
 	retry := &lti.Error{Reason: lti.ReasonPlatformThrottled, RetryAfter: 7 * time.Second, Metadata: map[string]string{"registration": "canvas"}}
-	c := start(t, withGrades(func(context.Context) (ags.Delivery, error) { return ags.Delivery{}, retry }))
+	c := start(t, withScores(func(context.Context) (scores.Delivery, error) { return scores.Delivery{}, retry }))
 	_, err := c.grades.PostScore(t.Context(), scoreRequest())
 	r := refused(t, err, lti.ReasonPlatformThrottled)
 	if r.retry.GetRetryDelay().AsDuration() != 7*time.Second || r.message != lti.ReasonPlatformThrottled.Info().Summary {
@@ -114,13 +126,13 @@ func TestReasonsReachTheCaller(t *testing.T) {
 
 func TestDeadlines(t *testing.T) {
 	limits := make(chan time.Duration, 1)
-	c := start(t, withGrades(func(ctx context.Context) (ags.Delivery, error) {
+	c := start(t, withScores(func(ctx context.Context) (scores.Delivery, error) {
 		deadline, limited := ctx.Deadline()
 		if !limited {
-			return ags.Delivery{}, errors.New("no deadline")
+			return scores.Delivery{}, errors.New("no deadline")
 		}
 		limits <- time.Until(deadline)
-		return ags.Delivery{}, nil
+		return scores.Delivery{}, nil
 	}))
 	must(c.grades.PostScore(t.Context(), scoreRequest()))(t)
 	if limit := <-limits; limit < 25*time.Second || limit > 30*time.Second {
@@ -145,7 +157,7 @@ func TestCancelledCalls(t *testing.T) {
 	}
 	c := start(t, func(s *settings) {
 		s.wrap = func(config *server.Config) {
-			config.Grades = gradesFunc(func(ctx context.Context) (ags.Delivery, error) { return ags.Delivery{}, wait(ctx) })
+			config.Scores = scoresFunc(func(ctx context.Context) (scores.Delivery, error) { return scores.Delivery{}, wait(ctx) })
 			config.Rosters = rostersFunc(func(ctx context.Context, yield func(nrps.Batch) error) (nrps.End, error) {
 				return nrps.End{}, wait(ctx)
 			})
@@ -177,7 +189,7 @@ func TestCancelledCalls(t *testing.T) {
 // A context that ends inside a handler answers with the reason for it.
 func TestContextErrorsHaveReasons(t *testing.T) {
 	for cause, want := range map[error]lti.Reason{context.DeadlineExceeded: lti.ReasonDeadlineExceeded, context.Canceled: lti.ReasonCanceled} {
-		c := start(t, withGrades(func(context.Context) (ags.Delivery, error) { return ags.Delivery{}, cause }))
+		c := start(t, withScores(func(context.Context) (scores.Delivery, error) { return scores.Delivery{}, cause }))
 		_, err := c.grades.PostScore(t.Context(), scoreRequest())
 		refused(t, err, want)
 	}

@@ -62,7 +62,7 @@ func readAnswer(answer *outbound.Response, asked request, now time.Time) (*grant
 		}
 		return nil, failure(lti.ReasonPlatformAnswerInvalid, "The answer of the platform's token endpoint %s.", detail).With("detail", detail)
 	}
-	if missing := slices.DeleteFunc(slices.Clone(asked.scopes), func(scope string) bool { return slices.Contains(granted.scopes, scope) }); len(missing) > 0 {
+	if missing := missing(asked.scopes, granted.scopes); len(missing) > 0 && !asked.union {
 		return nil, lti.Errorf(lti.ReasonScopeNotGranted, "The platform did not grant %s to the tool.", strings.Join(missing, " ")).
 			With("registration", registration).With("expected", strings.Join(missing, " ")).With("actual", lti.Excerpt(strings.Join(granted.scopes, " ")))
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ const (
 	maxFetches     = 256             // token requests under way, over all platforms
 	maxScopeLength = 512             // bytes
 	refusalMemory  = 5 * time.Second // how long a refusal answers the same request without asking again
+	unionMemory    = time.Hour       // the same for a union of scopes, whose parts can be asked for instead
 )
 
 // Signer makes the compact JWS of client assertions: RS256, with kid and typ JWT in its header.
@@ -130,7 +132,11 @@ func (s *Source) Token(ctx context.Context, registration *platform.Registration,
 	if err != nil {
 		return Token{}, err
 	}
-	asked := request{registration: registration, deploymentID: deploymentID, scopes: scopes}
+	return s.get(ctx, request{registration: registration, deploymentID: deploymentID, scopes: scopes})
+}
+
+// get returns the token of a request, kept or fresh.
+func (s *Source) get(ctx context.Context, asked request) (Token, error) {
 	under, err := s.lookUp(asked)
 	switch {
 	case err != nil:
@@ -215,7 +221,7 @@ func (s *Source) start(kept *entry, key string, asked request) *fetch {
 		kept.fetch = nil
 		if failure != nil {
 			under.err = failure
-			kept.failure, kept.until = failure, s.config.Now().Add(memoryOf(failure))
+			kept.failure, kept.until = failure, s.config.Now().Add(memoryOf(failure, asked.union))
 		} else {
 			// The platform counts from when it answered; counting from before the request errs on the safe side.
 			expires := began.Add(granted.lifetime)
@@ -238,9 +244,14 @@ func marginOf(lifetime time.Duration) time.Duration {
 }
 
 // memoryOf returns how long a failure answers without another request: what a platform refused, or asked to be spared.
-func memoryOf(failure *lti.Error) time.Duration {
+func memoryOf(failure *lti.Error, union bool) time.Duration {
 	switch failure.Reason {
-	case lti.ReasonTokenRequestRefused, lti.ReasonScopeNotGranted, lti.ReasonPlatformThrottled:
+	case lti.ReasonTokenRequestRefused:
+		if union {
+			return unionMemory
+		}
+		return refusalMemory
+	case lti.ReasonScopeNotGranted, lti.ReasonPlatformThrottled:
 		return max(failure.RetryAfter, refusalMemory)
 	}
 	return 0
@@ -251,14 +262,24 @@ type request struct {
 	registration *platform.Registration
 	deploymentID string
 	scopes       []string // sorted, each once
+	union        bool     // some of the scopes will do
 }
 
 // cacheKey names everything that decides what a token may do and who issued it. The parts are length-prefixed, so that
 // no two requests share a key.
 func (r request) cacheKey() string {
 	registration := r.registration
-	return lti.Key("service token", append([]string{registration.Name, registration.Issuer, registration.ClientID,
-		registration.TokenURI, registration.Audience(), r.deploymentID}, r.scopes...)...)
+	kind := "service token"
+	if r.union {
+		kind = "shared service token"
+	}
+	return lti.Key(kind, append([]string{registration.Name, registration.Issuer, registration.ClientID, registration.TokenURI,
+		registration.Audience(), strconv.FormatBool(registration.OmitDeploymentClaim), r.deploymentID}, r.scopes...)...)
+}
+
+// missing returns the scopes that were asked for and not granted.
+func missing(asked, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(scope string) bool { return slices.Contains(granted, scope) })
 }
 
 // scopeSet checks scopes and returns them sorted, each once.

@@ -51,7 +51,8 @@ type tokenPlatform struct {
 	forms  []url.Values
 	header http.Header // to answer with
 	status int
-	body   string // %d is the number of the request
+	body   string                                          // %d is the number of the request
+	decide func(form url.Values) (status int, body string) // nil: status and body
 	hold   chan struct{}
 }
 
@@ -71,6 +72,9 @@ func newTokenPlatform(t *testing.T) *tokenPlatform {
 			w.Header()[name] = values
 		}
 		status, body, hold := p.status, p.body, p.hold
+		if p.decide != nil {
+			status, body = p.decide(r.PostForm)
+		}
 		if strings.Contains(body, "%d") {
 			body = fmt.Sprintf(body, len(p.forms))
 		}
@@ -197,6 +201,7 @@ func (p *tokenPlatform) claimsOf(i int) (header, claims map[string]any) {
 	return header, claims
 }
 
+// REQ-181 REQ-182 REQ-183 REQ-187 REQ-188 REQ-189 REQ-190
 func TestRequest(t *testing.T) {
 	p := newTokenPlatform(t)
 	token := p.want("t1", 1)
@@ -229,6 +234,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// REQ-184 REQ-185 REQ-186
 func TestRegistrationDecidesAudienceAndDeploymentClaim(t *testing.T) {
 	p := newTokenPlatform(t)
 	p.registration.TokenAudience, p.registration.OmitDeploymentClaim = "https://aud.example", true
@@ -245,6 +251,41 @@ func TestRegistrationDecidesAudienceAndDeploymentClaim(t *testing.T) {
 	}
 }
 
+func TestDeploymentsHaveTokensOfTheirOwn(t *testing.T) {
+	for _, omit := range []bool{false, true} {
+		p := newTokenPlatform(t)
+		p.registration.OmitDeploymentClaim = omit
+		for i, deployment := range []string{"d1", "d2", "d1", "d2"} {
+			token, err := p.source.Token(t.Context(), p.registration, deployment, []string{scopeA, scopeB})
+			if want := fmt.Sprintf("t%d", i%2+1); err != nil || token.AccessToken.Reveal() != want {
+				t.Fatalf("token %q, %v, want %q", token.AccessToken.Reveal(), err, want)
+			}
+		}
+		for i, want := range []any{"d1", "d2"} {
+			if omit {
+				want = nil
+			}
+			if _, claims := p.claimsOf(i); claims[lti.ClaimDeploymentID] != want {
+				t.Errorf("deployment claim %v, want %v", claims[lti.ClaimDeploymentID], want)
+			}
+		}
+	}
+}
+
+func TestNamedDialectDecidesTheAudience(t *testing.T) {
+	p := newTokenPlatform(t)
+	p.registration.Dialect = "brightspace"
+	p.want("t1", 1)
+	p.registration.TokenAudience = "https://aud.example"
+	p.want("t2", 2)
+	_, first := p.claimsOf(0)
+	_, second := p.claimsOf(1)
+	if first["aud"] != "https://api.brightspace.com/auth/token" || second["aud"] != "https://aud.example" {
+		t.Errorf("audiences %v and %v", first["aud"], second["aud"])
+	}
+}
+
+// REQ-194
 func TestCache(t *testing.T) {
 	p := newTokenPlatform(t)
 	first := p.want("t1", 1)
@@ -273,6 +314,7 @@ func TestFailingRefreshLeavesTheTokenInUse(t *testing.T) {
 	p.wantReason(lti.ReasonTokenRequestRefused)
 }
 
+// REQ-195
 func TestCacheKey(t *testing.T) {
 	base := func() request {
 		return request{registration: &platform.Registration{Name: "n", Issuer: "i", ClientID: "c", TokenURI: "u", TokenAudience: "a"}, deploymentID: "d", scopes: []string{"x", "y"}}
@@ -282,6 +324,7 @@ func TestCacheKey(t *testing.T) {
 		"name": func(r *request) { r.registration.Name += "2" }, "issuer": func(r *request) { r.registration.Issuer += "2" },
 		"client": func(r *request) { r.registration.ClientID += "2" }, "token URI": func(r *request) { r.registration.TokenURI += "2" },
 		"audience": func(r *request) { r.registration.TokenAudience += "2" }, "deployment": func(r *request) { r.deploymentID += "2" },
+		"no deployment claim": func(r *request) { r.registration.OmitDeploymentClaim = true }, "union": func(r *request) { r.union = true },
 		"fewer scopes": func(r *request) { r.scopes = r.scopes[:1] }, "joined scopes": func(r *request) { r.scopes = []string{"xy"} },
 		"moved border": func(r *request) { r.deploymentID, r.scopes = "dx", []string{"y"} },
 	} {
@@ -299,6 +342,7 @@ func TestCacheKey(t *testing.T) {
 	}
 }
 
+// REQ-194
 func TestHerdCausesOneRequestThatNoCallerCanCancel(t *testing.T) {
 	p := newTokenPlatform(t)
 	p.hold = make(chan struct{})
@@ -329,6 +373,7 @@ func TestHerdCausesOneRequestThatNoCallerCanCancel(t *testing.T) {
 	p.want("t1", 1)
 }
 
+// REQ-191 REQ-193 REQ-201
 func TestAnswersTaken(t *testing.T) {
 	for name, test := range map[string]struct {
 		body     string
@@ -375,6 +420,7 @@ func TestMargin(t *testing.T) {
 	}
 }
 
+// REQ-191 REQ-192 REQ-198 REQ-199 REQ-201
 func TestAnswersRefused(t *testing.T) {
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"
 	for name, test := range map[string]struct {

@@ -48,6 +48,7 @@ type Config struct {
 	PlatformKeys  PlatformKeysConfig   `yaml:"platform_keys"`
 	Nonce         NonceConfig          `yaml:"nonce"`
 	Outbound      OutboundConfig       `yaml:"outbound"`
+	Outbox        OutboxConfig         `yaml:"outbox"`
 	Log           LogConfig            `yaml:"log"`
 	Registrations []RegistrationConfig `yaml:"registrations"`
 	Registry      *platform.Registry   `yaml:"-"`
@@ -87,6 +88,11 @@ type NonceConfig struct {
 type OutboundConfig struct {
 	CAFile     string   `yaml:"ca_file"`
 	AllowCIDRs []string `yaml:"allow_cidrs"`
+}
+
+// OutboxConfig bounds what is kept for platforms that do not take it now.
+type OutboxConfig struct {
+	MaxOpen int `yaml:"max_open"`
 }
 
 // LogConfig configures the log.
@@ -268,6 +274,9 @@ func (c *configCheck) run(base string) {
 		if err := config.LogLevel.UnmarshalText([]byte(level)); err != nil {
 			c.wrong("log.level", "%q is not a level: use debug, info, warn or error", level)
 		}
+	}
+	if config.Outbox.MaxOpen < 0 {
+		c.wrong("outbox.max_open", "%d is negative: write how many scores may wait, or leave it out for a million", config.Outbox.MaxOpen)
 	}
 	c.checkOutbound()
 	c.checkRegistrations(base)

@@ -20,11 +20,14 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/ltisidecar/ltisidecar/ags"
+	"github.com/ltisidecar/ltisidecar/events"
+	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
+	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
@@ -43,7 +46,7 @@ var _ launch.SkewMeter = (*keystore.PlatformKeys)(nil)
 
 // newServe returns `sidecar serve`.
 func newServe() *cobra.Command {
-	var acceptLoss bool
+	var flags epochFlags
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the sidecar until SIGTERM or an interrupt",
@@ -57,10 +60,13 @@ func newServe() *cobra.Command {
 			for _, warning := range config.Warnings {
 				logger.Warn("configuration", "warning", warning)
 			}
-			return serve(command.Context(), config, logger, acceptLoss)
+			return serve(command.Context(), config, logger, flags)
 		},
 	}
-	command.Flags().BoolVar(&acceptLoss, "accept-loss", false, "start although the records or the keys of this sidecar are gone")
+	command.Flags().BoolVar(&flags.acceptLoss, "accept-loss", false, "start although the records or the keys of this sidecar are gone")
+	command.Flags().BoolVar(&flags.release, "release-outbox", false, "send what is queued in an outbox that was restored or copied")
+	command.Flags().BoolVar(&flags.discard, "discard-outbox", false, "drop what is queued in an outbox that was restored or copied")
+	command.MarkFlagsMutuallyExclusive("release-outbox", "discard-outbox")
 	return command
 }
 
@@ -85,13 +91,13 @@ func (c closers) close() error {
 }
 
 // serve wires the parts and runs until ctx ends. It returns nil after a clean stop.
-func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss bool) (failure error) {
+func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epochFlags) (failure error) {
 	begun := time.Now()
 	var ends closers
 	defer func() { failure = errors.Join(failure, ends.close()) }()
 
 	metrics := server.NewMetrics()
-	api, err := assemble(ctx, config, logger, metrics, acceptLoss, &ends)
+	api, err := assemble(ctx, config, logger, metrics, flags, &ends)
 	if err != nil {
 		return err
 	}
@@ -143,7 +149,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, acceptLoss 
 }
 
 // assemble makes the parts, lowest first, and hands their ends to ends.
-func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, acceptLoss bool, ends *closers) (*server.Server, error) {
+func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, flags epochFlags, ends *closers) (*server.Server, error) {
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data_dir: %w", err)
 	}
@@ -153,11 +159,11 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	}
 	ends.add("records", recordStore.Close)
 	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
-	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, acceptLoss)
+	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, flags.acceptLoss)
 	if err != nil {
 		return nil, err
 	}
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || acceptLoss})
+	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || flags.acceptLoss})
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +180,10 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	}
 	ends.add("nonces", nonces.Close)
 
-	client, err := newOutbound(config)
+	client, err := newOutbound(config, func(host string, pause time.Duration) {
+		metrics.CountSuspension()
+		logger.Warn("a host keeps failing: nothing is sent to it for a while", "host", host, "pause", pause)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -203,16 +212,40 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("service tokens", func() error { tokens.Close(); return nil })
-	grades, err := ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	shared, err := servicetoken.NewShared(tokens)
 	if err != nil {
 		return nil, err
 	}
-	rosters, err := nrps.New(nrps.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	grades, err := ags.New(ags.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	reader, err := pages.NewReader(pages.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	lineItems, err := ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: shared, Pages: reader, Allowed: learned.CheckOrigin})
+	if err != nil {
+		return nil, err
+	}
+	rosters, err := nrps.New(nrps.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	groupLists, err := groups.New(groups.Config{Pages: reader})
+	if err != nil {
+		return nil, err
+	}
+	sensors, err := events.New(events.Config{HTTP: client, Tokens: shared, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})
+	if err != nil {
+		return nil, err
+	}
+	book, err := openScores(ctx, config, logger, metrics, flags, recordStore, grades, lineItems, ends)
 	if err != nil {
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Grades: grades, Rosters: rosters, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 
@@ -228,8 +261,8 @@ func (f countedFetcher) Do(ctx context.Context, request outbound.Request) (*outb
 	return answer, err
 }
 
-func newOutbound(config *Config) (*outbound.Client, error) {
-	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev}
+func newOutbound(config *Config, suspended func(host string, pause time.Duration)) (*outbound.Client, error) {
+	settings := outbound.Config{AllowCIDRs: config.AllowCIDRs, AllowHTTP: config.Dev, Suspended: suspended}
 	if config.CAPEM != nil {
 		roots, err := outbound.RootsWith(config.CAPEM)
 		if err != nil {

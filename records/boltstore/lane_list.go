@@ -156,6 +156,9 @@ func (l *Lanes) LaneCounts(ctx context.Context, kindName string) (records.LaneCo
 			if err != nil {
 				return err
 			}
+			if last := k.changes.Sequence(); last > 0 {
+				counts.Cursor = cursorOf(last)
+			}
 			return k.queue.ForEach(func(_, appended []byte) error {
 				if len(appended) != 8 {
 					return fmt.Errorf("the queue of kind %s has a value of %d bytes, not 8", kindName, len(appended))

@@ -921,7 +921,7 @@ func (s *laneSuite) counts() {
 	lanes := s.open()
 	empty, err := lanes.LaneCounts(s.ctx, laneKind)
 	s.is(err, nil)
-	if empty.Open != 0 || len(empty.States) != 0 || !empty.OldestOpen.IsZero() {
+	if empty.Open != 0 || len(empty.States) != 0 || !empty.OldestOpen.IsZero() || empty.Cursor != "" {
 		s.Fatalf("%+v", empty)
 	}
 	var oldest time.Time
@@ -948,7 +948,16 @@ func (s *laneSuite) counts() {
 		if got.Open != 3 || fmt.Sprint(got.States) != fmt.Sprint(want) || !got.OldestOpen.Equal(oldest) {
 			s.Fatalf("%+v, want 3 open since %v of %v", got, oldest, want)
 		}
+		if ids, _ := s.listed(lanes, records.EntryFilter{Kind: laneKind}, got.Cursor, 10); len(ids) != 0 {
+			s.Fatalf("after the cursor of the last change: %q", ids)
+		}
 		lanes = s.another(lanes, 0)
+	}
+	before, err := lanes.LaneCounts(s.ctx, laneKind)
+	s.is(err, nil)
+	added := s.append(lanes, score("open-9", 0))
+	if ids, _ := s.listed(lanes, records.EntryFilter{Kind: laneKind}, before.Cursor, 10); !slices.Equal(ids, []string{added.ID}) {
+		s.Fatalf("after the cursor of the counts: %q", ids)
 	}
 }
 

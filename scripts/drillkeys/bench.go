@@ -100,7 +100,7 @@ func (b *bench) open() error {
 	if b.nonces, err = badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}, Now: b.now, Monotonic: b.elapsed}); err != nil {
 		return err
 	}
-	if b.client, err = outbound.New(outbound.Config{RootCAs: b.server.roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}); err != nil {
+	if b.client, err = outbound.New(outbound.Config{RootCAs: b.server.roots, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: b.now}); err != nil {
 		return err
 	}
 	return b.start()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package nrps
+package pages
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// REQ-176
 func TestParseLinks(t *testing.T) {
 	for _, test := range []struct {
 		headers []string
@@ -26,6 +27,8 @@ func TestParseLinks(t *testing.T) {
 		{[]string{`<?page=2>;rel="next"`}, "?page=2", true},
 		{[]string{`<https://h/2>;rel="prev";rel="next"`}, "", true},
 		{[]string{`<https://h/2>; rel="next-archive"`}, "", true},
+		{[]string{`<https://h/2>; rel="next"; anchor="https://h/other"`}, "", true},
+		{[]string{`<https://h/9>; anchor="#x"; rel="next", <https://h/2>; rel="next"`}, "https://h/2", true},
 		{[]string{`<https://h/2>; x; rel=next;`}, "https://h/2", true},
 		{[]string{`,, <https://h/2> ; rel = next ,,`}, "https://h/2", true},
 		{[]string{`https://h/2; rel="next"`}, "", false},
@@ -35,18 +38,22 @@ func TestParseLinks(t *testing.T) {
 		{[]string{`<https://h/2>; rel="next`, `<https://h/3>; rel="next"`}, "https://h/3", false},
 	} {
 		links, ok := parseLinks(http.Header{"Link": test.headers})
-		next, several := targetOf(links, "next")
-		if next != test.next || ok != test.ok || several {
-			t.Errorf("%q: next %q (whole %t, several %t), want %q (whole %t)", test.headers, next, ok, several, test.next, test.ok)
+		next, count := targetOf(links, "next")
+		if next != test.next || ok != test.ok || count > 1 || (count == 1) != (test.next != "") {
+			t.Errorf("%q: %d next pages, %q (whole %t), want %q (whole %t)", test.headers, count, next, ok, test.next, test.ok)
 		}
 	}
 	links, _ := parseLinks(http.Header{"Link": {`<https://h/2>; rel=next, <https://h/3>; rel=next`}})
-	if _, several := targetOf(links, "next"); !several {
-		t.Error("two next pages were taken for one")
+	if _, count := targetOf(links, "next"); count != 2 {
+		t.Errorf("%d next pages, want 2", count)
 	}
 	links, _ = parseLinks(http.Header{"Link": {`<https://h/2>; rel=next, <https://h/2>; rel="next"`}})
-	if next, several := targetOf(links, "next"); several || next != "https://h/2" {
-		t.Error("the same next page twice was refused")
+	if next, count := targetOf(links, "next"); count != 1 || next != "https://h/2" {
+		t.Errorf("the same next page twice: %q, %d", next, count)
+	}
+	links, _ = parseLinks(http.Header{"Link": {`<>; rel=next`}})
+	if next, count := targetOf(links, "next"); count != 1 || next != "" {
+		t.Errorf("an empty target: %q, %d", next, count)
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package nrps
+package pages
 
 import (
 	"net/http"
@@ -10,8 +10,9 @@ import (
 
 // link is one link of a Link header.
 type link struct {
-	target string   // as written, but for &amp;
-	rels   []string // lower-case
+	target   string   // as written, but for &amp;
+	rels     []string // lower-case
+	anchored bool     // it is about another resource than the page
 }
 
 // parseLinks reads Link headers (RFC 8288, section 3). It takes what platforms write besides: typographic quotes around
@@ -70,10 +71,12 @@ func parseLink(text string) (parsed link, rest string, ok bool) {
 				return link{}, "", false
 			}
 		}
-		// Of several rel parameters the first counts (section 3.3).
-		if strings.EqualFold(name, "rel") && !relSeen {
+		switch {
+		case strings.EqualFold(name, "rel") && !relSeen: // of several the first counts (section 3.3)
 			relSeen = true
 			parsed.rels = strings.Fields(strings.ToLower(value))
+		case strings.EqualFold(name, "anchor"):
+			parsed.anchored = true
 		}
 	}
 }
@@ -114,16 +117,14 @@ func parseQuoted(text string, plain bool) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// targetOf returns the target of the one link with a relation. several says that links with different targets have it.
-func targetOf(links []link, rel string) (target string, several bool) {
+// targetOf returns the target of the links of the page itself with a relation, and how many targets there are: where it
+// is not 1, target means nothing.
+func targetOf(links []link, rel string) (target string, count int) {
 	for _, l := range links {
-		if !slices.Contains(l.rels, rel) {
+		if l.anchored || !slices.Contains(l.rels, rel) || count > 0 && l.target == target {
 			continue
 		}
-		if target != "" && target != l.target {
-			return "", true
-		}
-		target = l.target
+		target, count = l.target, count+1
 	}
-	return target, false
+	return target, count
 }
