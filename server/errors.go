@@ -84,3 +84,12 @@ func toStatus(refusal *lti.Error, err error, requestID string) *status.Status {
 	}
 	return answer
 }
+
+// isOurs reports whether a refusal is for the operator to look at: a defect, or a store that cannot be used.
+func isOurs(reason lti.Reason) bool {
+	switch reason {
+	case lti.ReasonInternal, lti.ReasonStoreUnavailable, lti.ReasonStoreFull, lti.ReasonStoreClockSkew:
+		return true
+	}
+	return false
+}

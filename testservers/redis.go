@@ -29,6 +29,7 @@ type Redis struct {
 	arguments []string
 	process   *process
 	starts    int
+	password  string
 }
 
 // TLS as the first argument of StartRedis has the port speak TLS only. The files follow as arguments of Redis.
@@ -77,6 +78,12 @@ func (r *Redis) start() bool {
 	})
 }
 
+// Auth gives the password that Do is to use.
+func (r *Redis) Auth(password string) *Redis {
+	r.password = password
+	return r
+}
+
 // URL returns redis://127.0.0.1:port.
 func (r *Redis) URL() string { return "redis://" + r.Addr }
 
@@ -94,7 +101,7 @@ func (r *Redis) Do(words ...string) string {
 func (r *Redis) Try(words ...string) (string, error) {
 	r.t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{r.Addr}, ForceSingleClient: true, DisableCache: true,
-		AlwaysRESP2: true})
+		AlwaysRESP2: true, Password: r.password})
 	if err != nil {
 		return "", err
 	}

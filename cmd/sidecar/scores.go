@@ -11,35 +11,34 @@ import (
 	"github.com/ltisidecar/ltisidecar/ags"
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 )
 
 // openScores makes the outbox of scores and starts it. Until ctx ends it delivers; what is under way then may end.
-func openScores(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, flags epochFlags, store *boltstore.Store,
+func openScores(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, flags epochFlags, held *state,
 	grades *ags.Client, lineItems *ags.LineItemClient, ends *closers) (*scores.Book, error) {
-	risen, held, err := raiseEpoch(ctx, config.Keys.Directory, store, flags, time.Now())
-	if err != nil {
-		return nil, err
+	var risen epoch
+	doubt := ""
+	if config.Store.engine != inPostgres { // several sidecars have no one last start to compare with
+		var err error
+		if risen, doubt, err = raiseEpoch(ctx, config.Keys.Directory, held.records, flags, time.Now()); err != nil {
+			return nil, err
+		}
 	}
-	if held != "" {
-		logger.Error("the outbox is held: no score is taken or sent", "cause", held,
+	if doubt != "" {
+		logger.Error("the outbox is held: no score is taken or sent", "cause", doubt,
 			"fix", "compare with the platform, then start once with --release-outbox to send what is queued, or with --discard-outbox to drop it")
 	}
-	lanes, err := store.Lanes(boltstore.LanesConfig{})
-	if err != nil {
-		return nil, err
-	}
 	book, err := scores.New(scores.Config{
-		Lanes: lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: resultReader{lineItems}.read,
-		DiscardBefore: risen.DiscardBefore, DoubtBefore: risen.DoubtBefore, Held: held != "", MaxOpen: config.Outbox.MaxOpen,
+		Lanes: held.lanes, Grades: grades, Registration: config.Registry.ByName, ReadResult: resultReader{lineItems}.read,
+		DiscardBefore: risen.DiscardBefore, DoubtBefore: risen.DoubtBefore, Held: doubt != "", MaxOpen: config.Outbox.MaxOpen,
 		Logger: logger, Observe: metrics.CountScore,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := metrics.ShowScores(book.Counts, held != ""); err != nil {
+	if err := metrics.ShowScores(book.Counts, doubt != ""); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	running := make(chan struct{})

@@ -186,10 +186,10 @@ func (s *Store) see(ctx context.Context, last *view, replace noncestore.Generati
 func (s *Store) checkSkew(server, sent time.Time) error {
 	received := s.config.Now()
 	if skew := server.Sub(sent); skew < -maxSkew {
-		return fmt.Errorf("%w: it is %s behind ours", noncestore.ErrClockSkew, (-skew).Round(time.Second))
+		return &noncestore.ClockSkewError{Ahead: skew}
 	}
 	if skew := server.Sub(received); skew > maxSkew {
-		return fmt.Errorf("%w: it is %s ahead of ours", noncestore.ErrClockSkew, skew.Round(time.Second))
+		return &noncestore.ClockSkewError{Ahead: skew}
 	}
 	return nil
 }

@@ -200,6 +200,8 @@ func (e *engine) Redeem(ctx context.Context, r fence.Redemption) (fence.Answer, 
 	switch {
 	case postgres.Undecided(err):
 		return fence.Answer{}, fmt.Errorf("%w: %w", fence.ErrUnknown, postgres.Explain(err))
+	case postgres.Full(err):
+		return fence.Answer{}, fmt.Errorf("%w: %w", noncestore.ErrFull, postgres.Explain(err))
 	case err != nil:
 		return fence.Answer{}, postgres.Explain(err)
 	case first == nil:

@@ -175,7 +175,7 @@ func explain(err error) error {
 	case hasPrefix(answer, "NOPERM"):
 		return fmt.Errorf("the Redis user may not do what is needed; docs/operations.md has its ACL rule: %w", err)
 	case hasPrefix(answer, "OOM"):
-		return fmt.Errorf("the Redis server has no memory left: raise maxmemory: %w", err)
+		return fmt.Errorf("%w: the Redis server has no memory left: raise maxmemory: %w", noncestore.ErrFull, err)
 	}
 	return fmt.Errorf("the Redis server refuses: %w", err)
 }
