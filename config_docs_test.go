@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,13 +16,21 @@ import (
 
 // TestConfigIsDocumented holds docs/config.md to the configuration: each key has one row, each row is a key.
 func TestConfigIsDocumented(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "cmd/sidecar/config.go", nil, parser.SkipObjectResolution)
+	paths, err := filepath.Glob("cmd/sidecar/config*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := configKeys(file, "Config", "")
+	var files []*ast.File
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	keys := configKeys(files, "Config", "")
 	if len(keys) < 20 {
-		t.Fatalf("only %d keys found in cmd/sidecar/config.go: %q", len(keys), keys)
+		t.Fatalf("only %d keys found in %q: %q", len(keys), paths, keys)
 	}
 	var rows []string
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(readFile(t, "docs/config.md"), -1) {
@@ -44,9 +53,9 @@ func TestConfigIsDocumented(t *testing.T) {
 
 // configKeys lists the keys of a struct type by its yaml tags: those of a nested struct with its name before them, as
 // in listen.tcp, those of a list's entries without.
-func configKeys(file *ast.File, typeName, prefix string) []string {
+func configKeys(files []*ast.File, typeName, prefix string) []string {
 	var keys []string
-	for _, field := range structFields(file, typeName) {
+	for _, field := range structFields(files, typeName) {
 		if field.Tag == nil {
 			continue
 		}
@@ -61,7 +70,7 @@ func configKeys(file *ast.File, typeName, prefix string) []string {
 		}
 		var nested []string
 		if ident, ok := inner.(*ast.Ident); ok {
-			nested = configKeys(file, ident.Name, before)
+			nested = configKeys(files, ident.Name, before)
 		}
 		if nested == nil {
 			nested = []string{prefix + name}
@@ -71,16 +80,18 @@ func configKeys(file *ast.File, typeName, prefix string) []string {
 	return keys
 }
 
-func structFields(file *ast.File, typeName string) []*ast.Field {
-	for _, declaration := range file.Decls {
-		general, ok := declaration.(*ast.GenDecl)
-		if !ok {
-			continue
-		}
-		for _, spec := range general.Specs {
-			if named, ok := spec.(*ast.TypeSpec); ok && named.Name.Name == typeName {
-				if structure, ok := named.Type.(*ast.StructType); ok {
-					return structure.Fields.List
+func structFields(files []*ast.File, typeName string) []*ast.Field {
+	for _, file := range files {
+		for _, declaration := range file.Decls {
+			general, ok := declaration.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range general.Specs {
+				if named, ok := spec.(*ast.TypeSpec); ok && named.Name.Name == typeName {
+					if structure, ok := named.Type.(*ast.StructType); ok {
+						return structure.Fields.List
+					}
 				}
 			}
 		}

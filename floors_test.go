@@ -142,7 +142,8 @@ var rooms = map[string]room{
 		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
 	}},
 	"scores": {floor: 45, bans: []ban{
-		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "outbound", "servicetoken", "launch", "keystore"),
+		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
+		{paths: []string{module + "/outbound"}, why: "it calls no platform itself", direct: true},
 	}},
 
 	"server": {floor: 50, bans: []ban{

@@ -124,27 +124,15 @@ func TestCostOfRefusal(t *testing.T) {
 	if err := s.validate(s.good(must(s.begin(s.parties["a"])), nil)); err != nil {
 		t.Fatal(err)
 	}
-	// limited: a token without a well-formed signature by a known kid.
-	add := func(v *vector, limited bool) {
+	// measure measures one kind of request. limited: it has no well-formed signature by a known kid.
+	measure := func(name string, size int, limited bool, call func()) {
 		t.Helper()
-		l := must(s.begin(s.parties["a"], v.login...))
-		request := s.attack(v, l)
-		domain := domainRequest(request)
-		call := func() {
-			if _, err := s.validator.Validate(t.Context(), "local", domain); lti.ReasonOf(err) != v.want {
-				t.Fatalf("%s: %v, want %q", v.name, err, v.want)
-			}
-		}
 		var before, after runtime.MemStats
 		call()
 		runtime.ReadMemStats(&before)
 		call()
 		runtime.ReadMemStats(&after)
-		size := 0
-		for _, parameter := range request.Browser.Parameters {
-			size += len(parameter.Value)
-		}
-		row := costRow{Name: v.name, KiB: float64(size) / 1024, Memory: int64(after.TotalAlloc - before.TotalAlloc)}
+		row := costRow{Name: name, KiB: float64(size) / 1024, Memory: int64(after.TotalAlloc - before.TotalAlloc)}
 		row.CPU = cpuOf(t, max(50, int(200*time.Millisecond/time.Duration(10_000+size*20))), call)
 		row.Units = float64(row.CPU) / float64(r.Verification)
 		if limited {
@@ -152,11 +140,25 @@ func TestCostOfRefusal(t *testing.T) {
 		}
 		r.Rows = append(r.Rows, row)
 		if row.Limit > 0 && row.Units > row.Limit {
-			t.Errorf("%s (%.1f KiB): %.2f R, over the limit of %.2f", v.name, row.KiB, row.Units, row.Limit)
+			t.Errorf("%s (%.1f KiB): %.2f R, over the limit of %.2f", name, row.KiB, row.Units, row.Limit)
 		}
 		if row.CPU > mostCPU || row.Memory > mostMemory {
-			t.Errorf("%s: %s and %d bytes, over the limit of any one request", v.name, row.CPU, row.Memory)
+			t.Errorf("%s: %s and %d bytes, over the limit of any one request", name, row.CPU, row.Memory)
 		}
+	}
+	add := func(v *vector, limited bool) {
+		t.Helper()
+		request := s.attack(v, must(s.begin(s.parties["a"], v.login...)))
+		domain := domainRequest(request)
+		size := 0
+		for _, parameter := range request.Browser.Parameters {
+			size += len(parameter.Value)
+		}
+		measure(v.name, size, limited, func() {
+			if _, err := s.validator.Validate(t.Context(), "local", domain); lti.ReasonOf(err) != v.want {
+				t.Fatalf("%s: %v, want %q", v.name, err, v.want)
+			}
+		})
 	}
 	for _, kib := range []int{0, 8, 32, 44} {
 		fill := func(p string) string {
@@ -194,6 +196,25 @@ func TestCostOfRefusal(t *testing.T) {
 			add(&v, false)
 		}
 	}
+	// A body of notices as large as it may be. Which keys a notice can be signed with is known only when its payload was
+	// read, so there is no limit but that of any request.
+	notices := func(name string, count int, v vector) {
+		t.Helper()
+		v.claims = noticeClaims("n1", v.claims)
+		token := idToken(s.attack(&v, must(s.begin(s.parties["a"]))))
+		body := []byte(`{"notices":[` + strings.TrimSuffix(strings.Repeat(`{"jwt":"`+token+`"},`, count), ",") + `]}`)
+		measure(fmt.Sprintf("%d notices, %s", count, name), len(body), false, func() {
+			results, err := s.validator.ValidateNotices(t.Context(), body)
+			if err != nil || len(results) != count || results[0].Refusal == nil || results[0].Refusal.Reason != v.want {
+				t.Fatalf("%s: %+v, %v", name, results, err)
+			}
+		})
+	}
+	members := func(p string) string { return p[:len(p)-1] + many(3800) + "}" }
+	notices("unknown kid", 100, vector{header: headerKID(`"k9"`, ""), want: lti.ReasonKIDUnknown})
+	notices("signature of another key", 100, vector{sign: func(input string) []byte { return signRS256(attackerKey, input) }, want: lti.ReasonSignatureInvalid})
+	notices("many members, unknown kid", 5, vector{header: headerKID(`"k9"`, ""), payload: members, want: lti.ReasonKIDUnknown})
+	notices("a long list, unknown issuer", 4, vector{claims: map[string]any{"iss": "https://evil.example", "x": raw("[" + strings.Repeat("0,", 19800) + "0]")}, want: lti.ReasonIssuerUnknown})
 	// What is allowed a verification, and what is made to cost.
 	add(&vector{name: "signature of another key", want: lti.ReasonSignatureInvalid, sign: func(input string) []byte { return signRS256(attackerKey, input) }}, false)
 	for _, v := range []vector{

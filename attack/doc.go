@@ -11,6 +11,7 @@
 // in: from the tool, from a platform's answer, from a launch, from the configuration. Nothing may be sent there, and no
 // service token may leave the platform that it is of.
 //
-// `make attack` prints the table. Families: J header, signature and JSON; K platform keys; C claims and mix-up; N
-// replay; L login initiation; R open redirects; F the form, the state and the binding; S outbound requests.
+// `make attack` prints the table. Families: J header, signature and JSON; K platform keys; C claims and mix-up; M
+// messages and our own tokens; P platform notices; N replay; L login initiation; R open redirects; F the form, the state
+// and the binding; S outbound requests. docs/attacks.md says of each attack that is known where it is tried.
 package attack

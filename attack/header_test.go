@@ -456,6 +456,11 @@ func payloadVectors() []vector {
 	} {
 		text(name, change)
 	}
+	// A JWS inside a JWS, as cty announces it.
+	vectors = append(vectors, vector{name: "payload: a JWS", want: lti.ReasonTokenMalformed, header: headerWith(`"RS256"`, `,"cty":"JWT"`), payload: func(p string) string {
+		inner := base64url([]byte(headerWith(`"RS256"`, ""))) + "." + base64url([]byte(p))
+		return inner + "." + base64url(signRS256(platformKey, inner))
+	}})
 	// A second member of the name of each claim, before and behind the good one.
 	for name, other := range map[string]string{
 		"iss": `"https://evil.example"`, "aud": `"client-9"`, "sub": `"admin"`, "exp": `9999999999`, "iat": `1`, "nonce": `"x"`, "name": `"x"`, "email": `"x"`,

@@ -101,6 +101,7 @@ func keyVectors() []vector {
 		add("", "odd: good key with "+more[1:], own(more))
 	}
 	add("", "odd: leading zeros in the modulus", numbersKey(goodKID, base64url(append([]byte{0}, n.Bytes()...)), e, ""))
+	add(lti.ReasonKeyUnsuitable, "padding behind modulus and exponent", numbersKey(goodKID, base64url(n.Bytes())+"==", e+"=", ""))
 	add("", "odd: the same key twice", good, good)
 	add("", "odd: one of two is for encryption", good, rsaKey(goodKID, &secondKey.PublicKey, `,"use":"enc"`))
 	add("", "odd: one of two is of another type", ecKey(goodKID, &curveKey.PublicKey, ""), good)
@@ -115,7 +116,7 @@ func keyVectors() []vector {
 		"KEYS in capitals": `{"KEYS":[` + good + `]}`, "an empty text": " ", "HTML": "<!doctype html><title>Sign in</title>", "null": "null", "a number": "7", "cut off": keySet(good)[:200], "text behind": keySet(good) + "x",
 		"two documents": keySet(good) + keySet(good), "single quotes": `{'keys':[]}`, "UTF-16": "\xfe\xff\x00{\x00}", "a PEM certificate": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "100,000 deep": strings.Repeat("[", 100000),
 		"5,000 keys": `{"keys":[` + strings.Repeat("1,", 5000) + good + `]}`, "1 MiB and more": `{"keys":[` + good + `],"x":"` + strings.Repeat("x", 1<<20) + `"}`,
-		"a JWS": "eyJhbGciOiJub25lIn0.eyJrZXlzIjpbXX0.", "nulls": strings.Repeat("\x00", 100), "keys a number": `{"keys":1}`, "a comment": `{"keys":[]} // x`,
+		"a JWS": "eyJhbGciOiJub25lIn0.eyJrZXlzIjpbXX0.", "nulls": strings.Repeat("\x00", 100), "keys a number": `{"keys":1}`, "a comment": `{"keys":[]} // x`, "a BOM in front": "\ufeff" + keySet(good),
 	} {
 		vectors = append(vectors, vector{name: "document: " + name, keys: text, want: lti.ReasonJWKSInvalid})
 	}
@@ -172,6 +173,23 @@ func answerVectors(s *stack) map[string]struct {
 			}
 		}
 	}, lti.ReasonJWKSInvalid}
+	answers["one byte a second"] = answer{func(w http.ResponseWriter, r *http.Request) { // until the fetcher has had enough
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for _, letter := range []byte(good) {
+			if _, err := w.Write([]byte{letter}); err != nil {
+				return
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}, lti.ReasonJWKSUnreachable}
 	answers["a body that is cut off"] = answer{func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100000")
 		_, _ = io.WriteString(w, good)
@@ -190,6 +208,12 @@ func answerVectors(s *stack) map[string]struct {
 			_, _ = io.WriteString(w, text)
 		}
 	}
+	answers["odd: gzip"] = answer{func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		zip := gzip.NewWriter(w)
+		_, _ = io.WriteString(zip, good)
+		_ = zip.Close()
+	}, ""}
 	answers["odd: text/html"] = answer{kind("Content-Type", "text/html", good), ""}
 	answers["odd: no Content-Type"] = answer{kind("Content-Type", "", good), ""}
 	answers["odd: Cache-Control no-store"] = answer{kind("Cache-Control", "no-store", good), ""}

@@ -37,6 +37,7 @@ func stateVectors() []vector {
 			setParameter(b, "state", l.state[:position]+string(other)+l.state[position+1:])
 		})
 	}
+	add("state and nonce swapped", lti.ReasonStateForged, func(l *login, b *pb.BrowserRequest) { setParameter(b, "state", l.nonce) })
 	add("state too long", lti.ReasonParameterTooLong, func(_ *login, b *pb.BrowserRequest) { setParameter(b, "state", strings.Repeat("A", 513)) })
 	add("state of another instance", lti.ReasonStateOtherInstance, func(l *login, b *pb.BrowserRequest) { setParameter(b, "state", "AAAA"+l.state[4:]) })
 	add("state of zeros", lti.ReasonStateOtherInstance, func(l *login, b *pb.BrowserRequest) { setParameter(b, "state", strings.Repeat("A", len(l.state))) })
@@ -252,9 +253,8 @@ func TestReplay(t *testing.T) {
 	expect(t, s, "the other platform", s.good(atB, nil), "")
 
 	// Parallel copies: exactly one is accepted.
-	for round := range 5 {
+	for round, copies := range []int{48, 48, 48, 48, 1000} {
 		_, request := fresh("a")
-		const copies = 48
 		reasons := make([]string, copies)
 		var running sync.WaitGroup
 		for i := range copies {

@@ -59,6 +59,8 @@ const (
 	launchURI = "https://tool.example/lti/launch"
 	target    = "https://tool.example/quiz/7"
 	goodKID   = "k1"
+
+	lti11Secret = "lti 1.1 secret"
 )
 
 // The keys of the platforms. Each signs with crypto/rsa or crypto/ecdsa, not with the code under attack.
@@ -188,6 +190,9 @@ type stack struct {
 	tripwire  *tripwire
 	parties   map[string]*party
 	services  *services
+	nonces    *faultyStore
+	toolKeys  *keystore.ToolKeys
+	socket    string
 	launches  pb.LaunchServiceClient
 	grades    pb.GradeServiceClient
 	rosters   pb.RosterServiceClient
@@ -195,7 +200,8 @@ type stack struct {
 	events    pb.EventServiceClient
 }
 
-// newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name.
+// newStack starts a sidecar with the platforms that all families share, and one platform of its own for each name. It
+// remembers nonces in memory.
 func newStack(t *testing.T, instance byte, more ...string) *stack {
 	t.Helper()
 	return newStackOf(t, instance, func(s *stack, add addParty) {
@@ -208,8 +214,22 @@ func newStack(t *testing.T, instance byte, more ...string) *stack {
 // addParty adds a platform with a key; change may be nil.
 type addParty func(name string, key *rsa.PrivateKey, change func(*platform.Registration))
 
-// newStackOf starts a sidecar with the platforms that all families share, and those that more adds.
+// newStackOf starts a sidecar with the platforms that all families share, and those that more adds. It remembers nonces
+// in memory.
 func newStackOf(t *testing.T, instance byte, more func(s *stack, add addParty)) *stack {
+	t.Helper()
+	directory := must(os.MkdirTemp("", "attack")) // short: the path of a Unix socket has at most 107 bytes
+	t.Cleanup(func() {
+		if err := os.RemoveAll(directory); err != nil {
+			t.Error(err)
+		}
+	})
+	return newStackIn(t, directory, badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}}, more)
+}
+
+// newStackIn starts a sidecar that keeps its files in a directory. The stack sets the clocks of its nonce store. more may
+// be nil.
+func newStackIn(t *testing.T, directory string, nonces badgerstore.Config, more func(s *stack, add addParty)) *stack {
 	t.Helper()
 	s := &stack{t: t, clock: new(clock), metrics: server.NewMetrics(), errors: new(atomic.Int64), tripwire: newTripwire(t, "127.0.0.1:0"), parties: map[string]*party{}}
 	keys := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -247,21 +267,21 @@ func newStackOf(t *testing.T, instance byte, more func(s *stack, add addParty)) 
 		r.AllowAnonymous, r.UnknownDeployments = true, platform.AcceptDeployments
 		r.TargetOrigins = []string{"https://media.tool.example:8443", "https://[2001:db8::1]"}
 	})
-	more(s, add)
-	s.serve(keys, instance)
+	add("messages", platformKey, func(r *platform.Registration) {
+		r.MessageTypes = lti.MessageTypes()
+		r.LTI11 = []platform.LTI11Key{{ConsumerKey: "consumer-1", Secret: platform.NewSecret(lti11Secret)}, {ConsumerKey: "consumer-2", Secret: platform.NewSecret("another")}}
+	})
+	if more != nil {
+		more(s, add)
+	}
+	s.serve(keys, directory, nonces)
 	return s
 }
 
 // serve makes the parts, lowest first, and serves them over a Unix socket until the test ends.
-func (s *stack) serve(keys *httptest.Server, instance byte) {
+func (s *stack) serve(keys *httptest.Server, directory string, memory badgerstore.Config) {
 	t := s.t
 	t.Helper()
-	directory := must(os.MkdirTemp("", "attack")) // short: the path of a Unix socket has at most 107 bytes
-	t.Cleanup(func() {
-		if err := os.RemoveAll(directory); err != nil {
-			t.Error(err)
-		}
-	})
 	logger := slog.New(errorLog{slog.DiscardHandler, s.errors})
 	var registrations []platform.Registration
 	for _, name := range slices.Sorted(maps.Keys(s.parties)) {
@@ -269,14 +289,17 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	}
 	registry := must(platform.NewRegistry(registrations))
 	records := must(boltstore.Open(boltstore.Config{Path: filepath.Join(directory, "records.db")}))
-	nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{instance, 2, 3, 4}, Now: s.clock.now, Monotonic: s.clock.elapsed}))
+	memory.Now, memory.Monotonic = s.clock.now, s.clock.elapsed
+	nonces := must(badgerstore.Open(memory))
+	s.nonces = &faultyStore{Store: nonces}
 	toolKeys := must(keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: filepath.Join(directory, "keys"), Create: true}))
+	s.toolKeys = toolKeys
 	roots := keys.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	client := must(outbound.New(outbound.Config{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, RootCAs: roots, Now: s.clock.now}))
 	platformKeys := must(keystore.NewPlatformKeys(keystore.PlatformKeysConfig{Fetcher: client, StaleIfError: keystore.DefaultStaleIfError, Now: s.clock.now, Logger: logger}))
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: records, Now: s.clock.now}))
 	s.validator = must(launch.New(launch.Config{
-		Registry: registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Now: s.clock.now,
+		Registry: registry, Keys: platformKeys, Nonces: s.nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, Now: s.clock.now,
 	}))
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Now: s.clock.now}))
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
@@ -295,15 +318,15 @@ func (s *stack) serve(keys *httptest.Server, instance byte) {
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)
 	api.Register(grpcServer)
-	socket := filepath.Join(directory, "sidecar.sock")
-	listener := must((&net.ListenConfig{}).Listen(t.Context(), "unix", socket))
+	s.socket = filepath.Join(directory, "sidecar.sock")
+	listener := must((&net.ListenConfig{}).Listen(t.Context(), "unix", s.socket))
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := grpcServer.Serve(listener); err != nil {
 			t.Error(err)
 		}
 	})
-	connection := must(grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	connection := must(grpc.NewClient("unix://"+s.socket, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	s.launches, s.grades = pb.NewLaunchServiceClient(connection), pb.NewGradeServiceClient(connection)
 	s.rosters, s.tokens, s.events = pb.NewRosterServiceClient(connection), pb.NewTokenServiceClient(connection), pb.NewEventServiceClient(connection)
 	t.Cleanup(func() {

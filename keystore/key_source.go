@@ -46,8 +46,9 @@ func (s *keySource) has(kid string) bool {
 	return found
 }
 
-// find looks a key up and says in an error what is held. The source is locked, and has a set.
-func (s *keySource) find(registration *platform.Registration, kid, algorithm string) (*jose.PublicKey, error) {
+// find looks a key up and says in an error what is held, and when the platform can be asked again. The source is locked,
+// and has a set.
+func (s *keySource) find(registration *platform.Registration, kid, algorithm string, now time.Time) (*jose.PublicKey, error) {
 	key, err := s.set.Find(kid, algorithm)
 	if err == nil {
 		return key, nil
@@ -59,16 +60,17 @@ func (s *keySource) find(registration *platform.Registration, kid, algorithm str
 	refusal = refusal.With("registration", registration.Name)
 	if refusal.Reason == lti.ReasonKIDUnknown {
 		refusal = refusal.With("held_kids", heldKIDs(s.set.KeyIDs())).With("fetched_time", s.fetched.UTC().Format(time.RFC3339))
+		refusal.RetryAfter = max(0, s.nextFetch.Sub(now))
 	}
 	return nil, refusal
 }
 
 // other returns the key of a kid where it is there, fits, and is not the failed one. The source is locked.
-func (s *keySource) other(registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) *jose.PublicKey {
+func (s *keySource) other(registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey, now time.Time) *jose.PublicKey {
 	if s.set == nil {
 		return nil
 	}
-	key, err := s.find(registration, kid, algorithm)
+	key, err := s.find(registration, kid, algorithm, now)
 	if err != nil || key.Equal(failed) {
 		return nil
 	}

@@ -109,13 +109,14 @@ func (p *PlatformKeys) Close() {
 }
 
 // Key returns the key of a kid. The error is a *lti.Error: KID_UNKNOWN, KEY_UNSUITABLE or KEY_AMBIGUOUS of what the
-// platform publishes; JWKS_UNREACHABLE, JWKS_INVALID or ADDRESS_NOT_ALLOWED where its keys cannot be had.
+// platform publishes; JWKS_UNREACHABLE, JWKS_INVALID or ADDRESS_NOT_ALLOWED where its keys cannot be had. The RetryAfter
+// of KID_UNKNOWN is the rest of the window: a key that the platform has published since can be found then.
 func (p *PlatformKeys) Key(ctx context.Context, registration *platform.Registration, kid, algorithm string) (*jose.PublicKey, error) {
 	now := p.config.Now()
 	source := p.lock(registration, now)
 	var key *jose.PublicKey
 	if source.has(kid) { // a refusal costs more than a look, and is made once, below
-		key, _ = source.find(registration, kid, algorithm)
+		key, _ = source.find(registration, kid, algorithm, now)
 	}
 	switch {
 	case source.fresh(now) && key != nil:
@@ -145,9 +146,9 @@ func (p *PlatformKeys) Key(ctx context.Context, registration *platform.Registrat
 	case late != nil && !(source.servesStale(now, p.config.StaleIfError) && source.has(kid)):
 		return nil, late
 	case source.fresh(now) && (source.failure == nil || source.has(kid)):
-		return source.find(registration, kid, algorithm)
+		return source.find(registration, kid, algorithm, now)
 	case source.servesStale(now, p.config.StaleIfError) && source.has(kid):
-		return source.find(registration, kid, algorithm)
+		return source.find(registration, kid, algorithm, now)
 	case source.failure != nil:
 		// Whether the kid exists cannot be told now, so this is not KID_UNKNOWN.
 		return nil, source.failure
@@ -160,7 +161,7 @@ func (p *PlatformKeys) Key(ctx context.Context, registration *platform.Registrat
 func (p *PlatformKeys) Replaced(ctx context.Context, registration *platform.Registration, kid, algorithm string, failed *jose.PublicKey) (*jose.PublicKey, error) {
 	now := p.config.Now()
 	source := p.lock(registration, now)
-	if other := source.other(registration, kid, algorithm, failed); other != nil {
+	if other := source.other(registration, kid, algorithm, failed, now); other != nil {
 		source.mutex.Unlock()
 		return other, nil
 	}
@@ -174,7 +175,7 @@ func (p *PlatformKeys) Replaced(ctx context.Context, registration *platform.Regi
 	}
 	source.mutex.Lock()
 	defer source.mutex.Unlock()
-	return source.other(registration, kid, algorithm, failed), nil
+	return source.other(registration, kid, algorithm, failed, p.config.Now()), nil
 }
 
 // source returns the entry of a registration. Its identity holds everything that decides whose keys they are, so that

@@ -221,7 +221,10 @@ func TestRotationIsPickedUp(t *testing.T) {
 	p.publish("", map[string]*jose.SigningKey{"a": signingKeys()[0]})
 	p.wantKey("a")
 	p.publish("", map[string]*jose.SigningKey{"b": signingKeys()[1]})
-	p.wantReason("b", lti.ReasonKIDUnknown) // inside the window
+	early := p.wantReason("b", lti.ReasonKIDUnknown) // inside the window
+	if early.RetryAfter != 15*time.Second {
+		t.Errorf("it can be fetched again in %s, want 15s", early.RetryAfter)
+	}
 	p.advance(minWindow)
 	p.wantKey("b")
 	p.wantReason("a", lti.ReasonKIDUnknown) // withdrawn by a successful answer, whatever the grace

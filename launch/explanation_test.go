@@ -170,8 +170,10 @@ func TestClockSkewIsANumberOfSeconds(t *testing.T) {
 type heldKeys struct{ *keys }
 
 func (k heldKeys) Key(context.Context, *platform.Registration, string, string) (*jose.PublicKey, error) {
-	return nil, lti.Errorf(lti.ReasonKIDUnknown, "The platform's key set has no such key.").
+	refusal := lti.Errorf(lti.ReasonKIDUnknown, "The platform's key set has no such key.").
 		With("kid", platformKey.KeyID()).With("held_kids", "2031-01 2031-02").With("fetched_time", start.Add(-42*time.Second).Format(time.RFC3339))
+	refusal.RetryAfter = 12600 * time.Millisecond
+	return nil, refusal
 }
 
 func TestUnknownKIDSaysWhatIsHeld(t *testing.T) {
@@ -179,7 +181,7 @@ func TestUnknownKIDSaysWhatIsHeld(t *testing.T) {
 	l := f.begin()
 	_, err := f.validate(request(l, sign(f.claims(l, nil))))
 	refusal := wantReason(t, err, lti.ReasonKIDUnknown)
-	want := `The id_token is signed with the key "` + platformKey.KeyID() + `", which the platform's key set does not have; the set is 42s old; it has 2031-01 2031-02.`
+	want := `The id_token is signed with the key "` + platformKey.KeyID() + `", which the platform's key set does not have; the set is 42s old; it has 2031-01 2031-02; it can be fetched again in 13s.`
 	if refusal.Message != want || refusal.Metadata["held_kids"] != "2031-01 2031-02" {
 		t.Errorf("message = %q %v\nwant      %q", refusal.Message, refusal.Metadata, want)
 	}

@@ -64,9 +64,9 @@ type inspection struct {
 	settings InspectConfig
 }
 
-// Inspect judges an id_token by itself, check by check, for a person who looks for what is wrong. It asks no network and
-// no store, so it cannot judge state, nonce and binding, and a token that passes is no launch. The error says that the
-// settings are wrong, never that the token is.
+// Inspect judges an id_token or a notice by itself, check by check, for a person who looks for what is wrong. It asks no
+// network and no store, so it cannot judge state, nonce and binding, and a token that passes is no launch. The error says
+// that the settings are wrong, never that the token is.
 func Inspect(text string, settings InspectConfig) (*Inspection, error) {
 	validator, err := newInspector(settings)
 	if err != nil {
@@ -86,7 +86,12 @@ func Inspect(text string, settings InspectConfig) (*Inspection, error) {
 	i.inspectParties(text)
 	i.inspectSignature()
 	i.inspectTimes()
-	i.inspectMessage()
+	if i.isNotice() {
+		i.inspectNotice()
+	} else {
+		i.inspectNonce()
+		i.inspectMessage()
+	}
 	i.collectPersonal()
 	return &i.Inspection, nil
 }
@@ -286,6 +291,10 @@ func (i *inspection) inspectTimes() {
 		notBefore, _ := numericDate("nbf", i.claims.NotBefore)
 		i.judge("nbf", i.checkNotBefore(), relative(notBefore))
 	}
+}
+
+// inspectNonce looks for the nonce of a launch. That of a notice decides nothing: it is the platform's own.
+func (i *inspection) inspectNonce() {
 	nonce, ok := text(i.claims.Nonce)
 	switch {
 	case i.claims.Nonce == nil:

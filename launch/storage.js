@@ -46,7 +46,7 @@
 
   window.addEventListener("message", function (event) {
     var answer = event.data;
-    if (!answer || typeof answer !== "object" || event.origin !== data.origin || event.source !== peer) { return; }
+    if (!peer || event.source !== peer || event.origin !== data.origin || !answer || typeof answer !== "object") { return; }
     if (answer.subject !== subject + ".response" || answer.message_id !== id) { return; }
     finish(!answer.error && typeof answer.value === "string" ? answer.value : "");
   });

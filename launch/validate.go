@@ -295,6 +295,9 @@ func (c *validation) explainKey(err error) error {
 	if held := refusal.Metadata["held_kids"]; held != "" {
 		explained.Message += fmt.Sprintf("; it has %s", held)
 	}
+	if refusal.RetryAfter > 0 {
+		explained.Message += fmt.Sprintf("; it can be fetched again in %s", refusal.RetryAfter.Round(time.Second))
+	}
 	explained.Message += "."
 	return &explained
 }

@@ -145,6 +145,7 @@ func (s *launchService) ValidateNotices(ctx context.Context, request *pb.Validat
 	for _, result := range results {
 		if result.Refusal != nil {
 			refused[string(result.Refusal.Reason)]++
+			s.config.Metrics.refused(result.Refusal.Reason)
 			s.logRefusedNotice(ctx, result.Refusal)
 		}
 		response.Results = append(response.Results, noticeResultToProto(result))

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -30,6 +32,7 @@ const (
 
 // school is a platform whose messages a test writes claim by claim.
 type school struct {
+	metrics *server.Metrics
 	*sidecar
 	key     *jose.SigningKey
 	learned *platform.Learned
@@ -50,7 +53,7 @@ func (k schoolKeys) Replaced(context.Context, *platform.Registration, string, st
 
 func startSchool(t *testing.T) *school {
 	t.Helper()
-	s := &school{key: must(jose.GenerateSigningKey(2048))(t)}
+	s := &school{key: must(jose.GenerateSigningKey(2048))(t), metrics: server.NewMetrics()}
 	set := must(jose.ParseKeySet(must(jose.PublicKeySet(s.key))(t)))(t)
 	s.sidecar = start(t, func(c *settings) {
 		c.registrations = append(c.registrations, platform.Registration{
@@ -59,6 +62,7 @@ func startSchool(t *testing.T) *school {
 			LTI11: []platform.LTI11Key{{ConsumerKey: "key-1", Secret: platform.NewSecret("my-lti11-secret")}},
 		})
 		c.wrap = func(config *server.Config) {
+			config.Metrics = s.metrics
 			nonces := must(badgerstore.Open(badgerstore.Config{InMemory: true, Instance: [4]byte{1, 2, 3, 4}}))(t)
 			t.Cleanup(func() { check(t, nonces.Close()) })
 			registry := must(platform.NewRegistry(c.registrations))(t)
@@ -267,6 +271,11 @@ func TestNotices(t *testing.T) {
 	}
 	if !strings.Contains(s.log.String(), `"notices":3,"refused":{"DEPLOYMENT_UNKNOWN":1}`) {
 		t.Error("the log does not count the notices")
+	}
+	recorder := httptest.NewRecorder()
+	s.metrics.Handler(nil).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	if !strings.Contains(recorder.Body.String(), "\nltisidecar_refusals_total{reason=\"DEPLOYMENT_UNKNOWN\"} 1\n") {
+		t.Error("the refused notice is not counted")
 	}
 	_, err := s.launches.ValidateNotices(t.Context(), &pb.ValidateNoticesRequest{})
 	refused(t, err, lti.ReasonRequestInvalid)

@@ -52,7 +52,7 @@ func NewMetrics() *Metrics {
 		Name: "ltisidecar_score_outcomes_total", Help: "Scores that ended, by state: delivered, superseded when they came, unconfirmed, refused.",
 	}, []string{"state"})
 	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ltisidecar_refusals_total", Help: "Calls answered with an error, by the reason that docs/errors.md describes.",
+		Name: "ltisidecar_refusals_total", Help: "Calls answered with an error, and notices refused, by the reason that docs/errors.md describes.",
 	}, []string{"reason"})
 	for _, info := range lti.Reasons() {
 		m.refusals[info.Reason] = refusals.WithLabelValues(string(info.Reason))
@@ -72,7 +72,14 @@ func (m *Metrics) call(method string, code codes.Code, reason lti.Reason, took t
 	}
 	m.calls.WithLabelValues(method, code.String()).Inc()
 	m.duration.WithLabelValues(method).Observe(took.Seconds())
-	if reason == "" {
+	if reason != "" {
+		m.refused(reason)
+	}
+}
+
+// refused counts a call or a notice that was refused. A nil Metrics counts nothing.
+func (m *Metrics) refused(reason lti.Reason) {
+	if m == nil {
 		return
 	}
 	m.refusals[reason.Info().Reason].Inc() // Info maps a reason that is not in the list to INTERNAL

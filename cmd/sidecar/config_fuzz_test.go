@@ -3,13 +3,18 @@
 package main
 
 import (
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ltisidecar/ltisidecar/platform"
 )
 
-// FuzzLoadConfig loads any text as the configuration. An error names the file; what loads is whole.
+// FuzzLoadConfig loads any text as the configuration. An error names the file. What loads is whole, listens for the tool on
+// loopback only, and without dev speaks to platforms and redirects browsers over https only.
 func FuzzLoadConfig(f *testing.F) {
 	f.Add("")
 	f.Add("dev: true\nlisten: {socket: s.sock, tcp: 127.0.0.1:1}\nlog: {level: debug}\n")
@@ -31,6 +36,25 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Fatalf("%v, beside %+v", err, config)
 		case err == nil && (config.Registry == nil || len(config.Registry.All()) != len(config.Registrations) || !filepath.IsAbs(config.DataDir) || config.Nonce.Store == ""):
 			t.Fatalf("%+v", config)
+		case err != nil:
+			return
+		}
+		for _, address := range []string{config.Listen.TCP, config.Listen.JWKS} {
+			host, _, err := net.SplitHostPort(address)
+			if address != "" && (err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback()) {
+				t.Fatalf("it listens on %q", address)
+			}
+		}
+		for _, r := range config.Registry.All() {
+			for _, uri := range append([]string{r.AuthorizationURI, r.JWKSURI, r.TokenURI}, r.LaunchURIs...) {
+				parsed, err := url.Parse(uri)
+				if uri != "" && (err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "https" && !(config.Dev && parsed.Scheme == "http")) {
+					t.Fatalf("the registration %q has the URI %q", r.Name, uri)
+				}
+			}
+			if r.ClientID == "" || r.Issuer == "" || len(r.LaunchURIs) == 0 || len(r.Deployments) == 0 && r.UnknownDeployments != platform.PendDeployments && r.UnknownDeployments != platform.AcceptDeployments {
+				t.Fatalf("%+v", r)
+			}
 		}
 	})
 }

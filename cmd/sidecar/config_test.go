@@ -78,6 +78,7 @@ func TestConfigCheckRefuses(t *testing.T) {
 		{"a text for a bool", "dev: perhaps\n", "1:6", []string{"dev"}},
 		{"a text for a list", replace(`["1"]`, `"1"`), "5:18", []string{"deployments"}},
 		{"a mapping for a list", "registrations: {name: lms}\n", "1:16", []string{"registrations"}},
+		{"a tag before a text", "registrations:\n  !a b\n", "", []string{"look for a tag (!)", "it says: "}},
 		{"no YAML", "listen: [\n", "1:", []string{"not a valid configuration"}},
 		{"two documents", goodRegistration + "---\ndev: true\n", "", []string{"more than one YAML document"}},
 		{"tcp on all addresses", "listen: {tcp: ':50051'}\n", "1:15", []string{"listen.tcp", "use 127.0.0.1"}},

@@ -37,7 +37,8 @@ func newInspect() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "inspect < token.txt",
 		Short: "Judge an id_token from standard input, check by check, without the network",
-		Long: `Judge an id_token from standard input, check by check, without the network.
+		Long: `Judge an id_token, or the jwt of a notice, from standard input, check by check,
+without the network.
 
 It is compared with the registrations of the configuration, and with the platform's
 key set where --keys names a file. State, nonce and browser are not judged, so a

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -334,5 +335,42 @@ func TestInspectOtherMessages(t *testing.T) {
 	output, err = i.run(i.token(nil))
 	if err == nil || !strings.Contains(line(output, "message_type"), "MESSAGE_TYPE_NOT_ACCEPTED") || !strings.HasPrefix(line(output, "roles"), "ok") {
 		t.Errorf("a resource link where only deep linking is enabled: %v\n%s", err, output)
+	}
+}
+
+// notice returns a signed notice; patch replaces claims, nil removes one.
+func (i *inspected) notice(patch map[string]any) string {
+	claims := map[string]any{
+		"sub": nil, "nonce": nil, lti.ClaimMessageType: nil, lti.ClaimTargetLinkURI: nil, lti.ClaimRoles: nil, lti.ClaimResourceLink: nil, "name": nil,
+		lti.ClaimNotice: map[string]any{"id": "n1", "timestamp": "2031-05-06T07:00:00Z", "type": "LtiContextCopyNotice"},
+	}
+	maps.Copy(claims, patch)
+	return i.token(claims)
+}
+
+func TestInspectNotice(t *testing.T) {
+	t.Parallel()
+	i := newInspected(t)
+	output, err := i.run(i.notice(nil), "--keys", i.keys)
+	if err != nil || line(output, "notice as a whole") != "ok LtiContextCopyNotice of 2031-05-06T07:00:00Z, as ValidateNotices reads it" ||
+		line(output, "signature") == "" || line(output, "nonce") != "" || line(output, "message_type") != "" {
+		t.Errorf("%v\n%s", err, output)
+	}
+	for name, test := range map[string]struct {
+		patch        map[string]any
+		check, words string
+	}{
+		"another deployment":        {map[string]any{lti.ClaimDeploymentID: "9"}, "deployment", "failed DEPLOYMENT_UNKNOWN"},
+		"no deployment":             {map[string]any{lti.ClaimDeploymentID: nil}, "deployment_id", "failed CLAIM_MISSING"},
+		"another version":           {map[string]any{lti.ClaimVersion: "1.1"}, "version", "failed VERSION_UNSUPPORTED"},
+		"no id":                     {map[string]any{lti.ClaimNotice: map[string]any{"timestamp": "2031-05-06T07:00:00Z", "type": "T"}}, "notice as a whole", "failed CLAIM_MISSING"},
+		"expired":                   {map[string]any{"exp": 1935817600}, "exp", "failed TOKEN_EXPIRED"},
+		"a message type beside":     {map[string]any{lti.ClaimMessageType: "LtiResourceLinkRequest"}, "message as a whole", "failed CLAIM_"},
+		"a registration of no such": {map[string]any{"iss": "https://elsewhere.example"}, "iss", "failed ISSUER_MISMATCH"},
+	} {
+		output, err := i.run(i.notice(test.patch), "--keys", i.keys)
+		if got := line(output, test.check); err == nil || !strings.HasPrefix(got, test.words) {
+			t.Errorf("%s: %s: %q, want %q\n%s", name, test.check, got, test.words, output)
+		}
 	}
 }

@@ -106,7 +106,10 @@ func (h *home) dial() {
 	}
 	connection, err := grpc.NewClient("unix://"+h.path("run/sidecar.sock"), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}}))
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond},
+			MinConnectTimeout: patience, // unset it is the delay, and a busy host needs longer to say hello
+		}))
 	check(h.t, err)
 	h.ClientConn = connection
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"sync"
 	"time"
 
@@ -102,5 +103,46 @@ func drillSwap(ctx context.Context, b *bench, t *tally, keys []*rsa.PrivateKey, 
 		t.remark("%s: %d lost", step.what, lost)
 	}
 	t.fetches(p, 5)
+	return nil
+}
+
+// drillSwapUnderFlood replaces the platform's only key while forged kids have used the window up. The forged tokens pass
+// every check but the signature's, so nothing can tell them from the platform's own: valid launches are lost until the
+// window ends, each is told when that is, and the first one then is accepted.
+func drillSwapUnderFlood(ctx context.Context, b *bench, t *tally, keys []*rsa.PrivateKey, s size) error {
+	p, old, next := b.platforms[0], platformKey{"k1", keys[0]}, platformKey{"k2", keys[1]}
+	p.publish(old)
+	p.signWith(old)
+	t.valid(b.launch(ctx, p))
+	f, err := b.newForgery(ctx, p)
+	if err != nil {
+		return err
+	}
+	flood := func() { t.refusedFor(b.validate(ctx, f.login, f.token(rand.Text())), lti.ReasonKIDUnknown) }
+	l := startLoad(flood, flood)
+	defer l.end()
+	b.advance(longestWindow)
+	l.each(s.launches)
+	t.fetches(p, 2)
+	p.publish(next)
+	p.signWith(next)
+	wait := longestWindow
+	for range s.launches {
+		err := b.launch(ctx, p)
+		t.validUnless(err, lti.ReasonKIDUnknown)
+		var refusal *lti.Error
+		if !errors.As(err, &refusal) || refusal.RetryAfter <= 0 || refusal.RetryAfter > longestWindow {
+			t.problem("%v does not say when to try again", err)
+			continue
+		}
+		wait = refusal.RetryAfter
+	}
+	t.fetches(p, 2)
+	b.advance(wait)
+	for range s.launches {
+		t.valid(b.launch(ctx, p))
+	}
+	t.fetches(p, 3)
+	t.remark("%d lost until the window ended; the first one at the time that they named was accepted", t.losses())
 	return nil
 }

@@ -108,6 +108,13 @@ var mutants = []mutant{
 	{`launch: an altered proof passes`, `launch/binding.go`, `if !c.state.fitsBinding(proof) {`, `if false && (!c.state.fitsBinding(proof)) {`, `TestGoldenLaunches|TestBinding|TestPlatformStorage`},
 	{`launch: a proof from the same site passes`, `launch/binding.go`, `return browser.SecFetchSite == "same-origin"`, `return browser.SecFetchSite == "same-origin" || browser.SecFetchSite == "same-site"`, `TestGoldenLaunches|TestBinding|TestPlatformStorage`},
 	{`launch: a proof of another origin passes`, `launch/binding.go`, `return err == nil && browser.Origin == own`, `return err == nil && own != ""`, `TestGoldenLaunches|TestBinding|TestPlatformStorage`},
+	{`launch: a storage answer of a strange origin counts`, `launch/storage.js`, ` || event.origin !== data.origin`, ``, `TestStoragePage`},
+	{`launch: a storage answer of a strange window counts`, `launch/storage.js`, ` || event.source !== peer`, ``, `TestStoragePage`},
+	{`launch: a storage answer of nobody counts`, `launch/storage.js`, `if (!peer || `, `if (`, `TestStoragePage`},
+	{`launch: a storage answer of another subject counts`, `launch/storage.js`, `answer.subject !== subject + ".response" || `, ``, `TestStoragePage`},
+	{`launch: a storage answer to another request counts`, `launch/storage.js`, ` || answer.message_id !== id`, ``, `TestStoragePage`},
+	{`launch: the storage page tells its secret to any origin`, `launch/storage.js`, `peer.postMessage(message, data.origin)`, `peer.postMessage(message, "*")`, `TestStoragePage`},
+	{`launch: the storage page goes on twice`, `launch/storage.js`, `if (done) { return; }`, ``, `TestStoragePage`},
 	{`launch: expired states pass`, `launch/state.go`, `!now.Before(expired) {`, `!now.Before(expired) && now.Before(s.issued) {`, `TestState|TestGoldenLaunches`},
 	{`launch: a state passes at its expiry`, `launch/state.go`, `!now.Before(expired) {`, `now.After(expired) {`, `TestState|TestGoldenLaunches`},
 	{`launch: states from the future pass`, `launch/state.go`, `if s.issued.Sub(now) > maxFuture {`, `if false && (s.issued.Sub(now) > maxFuture) {`, `TestState|TestGoldenLaunches`},
@@ -145,6 +152,7 @@ var mutants = []mutant{
 	{`keystore: a failed fetch is forgotten`, `keystore/key_fetch.go`, "\tsource.failure = failure\n", "\tsource.failure = nil\n", `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare|Panic`},
 	{`keystore: expired keys stay fresh`, `keystore/key_source.go`, `return s.set != nil && now.Before(s.expires) }`, `return s.set != nil && !now.IsZero() }`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
 	{`keystore: expired keys serve for ever`, `keystore/key_source.go`, `now.Before(s.expires.Add(grace))`, `!now.IsZero() && grace >= 0`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
+	{`keystore: an unknown kid does not say when to try again`, `keystore/key_source.go`, `refusal.RetryAfter = max(0, s.nextFetch.Sub(now))`, `refusal.RetryAfter = 0`, `Rotation`},
 	{`keystore: the same key counts as replaced`, `keystore/key_source.go`, `if err != nil || key.Equal(failed) {`, `if err != nil {`, `ForgedKIDs|Replaced|Outage|Herd|Rotation|Grace|DoNotShare`},
 	{`keystore: keys are kept for no time`, `keystore/cache_control.go`, `return max(lifetime, minLifetime)`, `return lifetime`, `TestLifetimeOf`},
 	{`keystore: keys are kept for ten days`, `keystore/cache_control.go`, `maxLifetime     = 24 * time.Hour`, `maxLifetime     = 240 * time.Hour`, `TestLifetimeOf`},
@@ -182,4 +190,6 @@ var mutants = []mutant{
 	{`platform: tokens go to any origin`, `platform/learned.go`, "if slices.Contains(allowed, origin) {\n\t\treturn nil", "if slices.Contains(allowed, origin) || len(allowed) > 0 {\n\t\treturn nil", ""},
 	{`platform: hosts that end like the maker's pass`, `platform/learned.go`, `strings.HasSuffix(host, "."+suffix)`, `strings.HasSuffix(host, suffix)`, ""},
 	{`platform: http services pass`, `platform/learned.go`, `err == nil && !l.allowHTTP && `, `err == nil && l.allowHTTP && `, ""},
+	{`server: refused notices are not counted`, `server/launch_service.go`, `			s.config.Metrics.refused(result.Refusal.Reason)
+`, ``, `TestNotices`},
 }
