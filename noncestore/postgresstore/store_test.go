@@ -79,7 +79,6 @@ func (p *place) memory(t *testing.T) noncestoretest.Memory {
 				}
 				p.lose("DELETE FROM S.redemption; UPDATE S.fence f SET generation = c.generation, random = c.random, incarnation = c.incarnation, seen = c.seen - interval '4 seconds' FROM S.copied c")
 			},
-			"another process": func() { p.do("UPDATE S.fence SET incarnation = incarnation || '0'; DELETE FROM S.redemption") },
 		},
 	}
 }
