@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack matrix drill-keys model drill-roster bench bench-quick
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / { print $$1 }' $(MAKEFILE_LIST))
 
 FUZZTIME ?= 30s
 VULNDB ?=

@@ -395,8 +395,19 @@ func TestWrongSetting(t *testing.T) {
 }
 
 func TestHorizon(t *testing.T) {
-	for kind, want := range map[VerdictKind]records.EntryState{NotTaken: records.StateRefused, Failed: records.StateUnconfirmed} {
-		r := newRig(t, func(c *Config) { c.Horizon = 2 * time.Hour }, verdict(kind))
+	for _, test := range []struct {
+		verdict Verdict
+		want    records.EntryState
+		horizon time.Duration
+	}{
+		{verdict(NotTaken), records.StateRefused, 2 * time.Hour},
+		{Verdict{Kind: Failed, HostFault: true}, records.StateUnconfirmed, 30 * time.Hour},
+		{verdict(Failed), records.StateUnconfirmed, unreadyPeriod},
+	} {
+		r := newRig(t, func(c *Config) { c.Horizon = max(test.horizon, 2*time.Hour) }, test.verdict)
+		if test.horizon == unreadyPeriod { // it ends before the horizon
+			r.policy.horizon = DefaultHorizon
+		}
 		entry := r.submit(item("a"))
 		for i := 0; ; i++ {
 			r.step()
@@ -409,14 +420,15 @@ func TestHorizon(t *testing.T) {
 			}
 			r.advance(current.Due.Sub(r.now))
 		}
-		r.is(entry.ID, want, false)
-		if lived := r.now.Sub(entry.AppendTime); lived < 2*time.Hour || lived > 3*time.Hour {
-			t.Errorf("given up after %v", lived)
+		r.is(entry.ID, test.want, false)
+		if lived := r.now.Sub(entry.AppendTime); lived < test.horizon || lived > test.horizon+time.Hour {
+			t.Errorf("given up after %v, want %v", lived, test.horizon)
 		}
 		driven, err := r.Redrive(t.Context(), "owner", entry.ID) // and then it has the whole time once more
 		if err != nil || !driven.Open() {
 			t.Fatal(err)
 		}
+		r.advance(longestPause)
 		r.step()
 		r.is(entry.ID, records.StateQueued, true)
 	}
