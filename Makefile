@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -68,3 +68,6 @@ model: ## every state of the seal, the fence and the outbox, with more faults th
 
 drill-roster: ## rosters of 100,000 members, in one page and in many, and how much memory they take
 	@scripts/drill-roster.sh
+
+drill-replay: ## launches in many copies while stores, processes, disks and clocks break (LAUNCHES, COPIES, NODES, CYCLES, STATE=file)
+	@scripts/drill-replay.sh
