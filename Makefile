@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay drill-disk
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -71,3 +71,6 @@ drill-roster: ## rosters of 100,000 members, in one page and in many, and how mu
 
 drill-replay: ## launches in many copies while stores, processes, disks and clocks break (LAUNCHES, COPIES, NODES, CYCLES, STATE=file)
 	@scripts/drill-replay.sh
+
+drill-disk: ## a full disk under launches and scores, again and again; as root on Linux
+	@scripts/drill-disk.sh
