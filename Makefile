@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay drill-disk
+.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay drill-disk bench-stores
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -74,3 +74,6 @@ drill-replay: ## launches in many copies while stores, processes, disks and cloc
 
 drill-disk: ## a full disk under launches and scores, again and again; as root on Linux
 	@scripts/drill-disk.sh
+
+bench-stores: ## redemptions per second, and CPU time for each, of every nonce store (MARKDOWN=file writes the table)
+	@MARKDOWN='$(MARKDOWN)' scripts/bench-stores.sh

@@ -161,6 +161,7 @@ var rooms = map[string]room{
 	"scripts/mutants":     {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
 	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"scripts/benchstores": {floor: 60, bans: []ban{no("it measures stores alone", "launch", "server")}},
 	"scripts/drilldisk":   {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"scripts/drillreplay": {floor: 60, bans: []ban{no("the drill has a platform of its own", "platformsim")}},
 	"scripts/size":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
@@ -176,13 +177,13 @@ var onlyImporters = []struct {
 }{
 	{"github.com/lestrrat-go/jwx", []string{"jose"}, "the strict gate must stand before every use of it"},
 	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster", "scripts/drillreplay", "scripts/drilldisk"}, "the transport ends at server"},
-	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore"}, "a driver lies below its contract"},
+	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore", "scripts/benchstores"}, "a driver lies below its contract"},
 	{"go.etcd.io/bbolt", []string{"records/boltstore"}, "a driver lies below its contract"},
-	{"github.com/redis/rueidis", []string{"noncestore/redisstore", "testservers"}, "a driver lies below its contract"},
+	{"github.com/redis/rueidis", []string{"noncestore/redisstore", "testservers", "scripts/benchstores"}, "a driver lies below its contract"},
 	{"github.com/jackc/pgx", []string{"postgres", "noncestore/postgresstore", "records/postgresstore", "testservers"}, "a driver lies below its contract"},
 	{"github.com/prometheus", []string{"server"}, "one package knows how the sidecar is counted"},
 	{"net/http/httptest", nil, "it is for tests"},
-	{module + "/testservers", []string{"scripts/drillreplay"}, "it is for tests, and for drills"},
+	{module + "/testservers", []string{"scripts/drillreplay", "scripts/benchstores"}, "it is for tests, drills and benchmarks"},
 }
 
 // listedPackage is what `go list -json` says of a package, as far as it is needed.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 // Command drillreplay drills the promise that no id_token is accepted twice, whatever happens to processes, disks, stores
 // and clocks. Each launch is handed in as several copies at once, spread over several sidecars: processes of the real
 // binary, and validators in this process where a clock must be set. Meanwhile something breaks: one fault a cycle, on the
