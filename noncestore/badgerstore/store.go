@@ -67,6 +67,8 @@ type Store struct {
 	log    *slog.Logger
 	lock   *directoryLock // nil in memory
 
+	tidyAfter time.Duration // of redemptions; a test has it shorter
+
 	running     chan struct{} // one element for each call at work
 	redemptions chan *redemption
 	committed   chan struct{} // closed when the committing goroutine has ended
@@ -108,6 +110,7 @@ func open(config Config, h host) (*Store, error) {
 	s := &Store{
 		config:      config,
 		host:        h,
+		tidyAfter:   defaultTidyAfter,
 		log:         config.Logger,
 		running:     make(chan struct{}, maxRunning),
 		redemptions: make(chan *redemption, maxBatch),
