@@ -5,7 +5,7 @@
 
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-python test-node browser check gen build cross size vuln fuzz mutants attack drill-keys model drill-roster drill-replay drill-disk bench-stores
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / { print $$1 }' $(MAKEFILE_LIST))
 
 FUZZTIME ?= 30s
 VULNDB ?=
@@ -34,6 +34,9 @@ browser: ## launches in a real Chromium, with cookies allowed, partitioned and b
 
 attack: ## the catalogue of attacks, Wycheproof, and what a refusal costs, as a table (JSON=file writes it)
 	@JSON='$(JSON)' scripts/attack.sh
+
+matrix: ## every feature on every simulated platform, as a table; last line "matrix: N of N ok"
+	@scripts/matrix.sh
 
 check: ## formatting, vet, staticcheck, headers, generated code, API compatibility, licences, modules
 	@scripts/check.sh
@@ -68,6 +71,15 @@ model: ## every state of the seal, the fence and the outbox, with more faults th
 
 drill-roster: ## rosters of 100,000 members, in one page and in many, and how much memory they take
 	@scripts/drill-roster.sh
+
+drill-scores: ## scores while the sidecar is killed and the platform loses answers (CYCLES=20; DIRECTORY=dir resumes)
+	@CYCLES='$(CYCLES)' DIRECTORY='$(DIRECTORY)' scripts/drill-scores.sh
+
+bench: ## what a launch costs beside a bare RSA check and other libraries; at most 20 minutes; writes docs/performance.md (ROWS=, RESUME=1)
+	@ROWS='$(ROWS)' RESUME='$(RESUME)' scripts/bench.sh
+
+bench-quick: ## T1, T2 and T13 of it, one round, no peers
+	@scripts/bench.sh quick
 
 drill-replay: ## launches in many copies while stores, processes, disks and clocks break (LAUNCHES, COPIES, NODES, CYCLES, STATE=file)
 	@scripts/drill-replay.sh

@@ -11,8 +11,9 @@
 //
 // and a score or a roster goes out like this:
 //
-//	tool → server → ags, nrps → servicetoken → keystore    a service token, asked for with our own key
-//	                    └───────────┴────────→ outbound    the only HTTP client; guards addresses and sizes
+//	tool → server → scores → outbox → records              a score is kept until the platform has it
+//	          └──────→ ags, nrps → servicetoken → keystore  a service token, asked for with our own key
+//	                      └───────────┴───────→ outbound    the only HTTP client; guards addresses and sizes
 //
 // Where things are:
 //
@@ -30,6 +31,8 @@
 //	pages                 lists that platforms give page by page
 //	ags                   scores, line items and results
 //	nrps, groups, events  rosters, groups, and Caliper events
+//	outbox                what was accepted and is not yet delivered: order, states, retries
+//	scores                what a score in the outbox is
 //	server                gRPC in, the packages above out
 //	cmd/sidecar           configuration and wiring: what runs
 //	platformsim           a platform in a box, for demos and tests; it shares no code with what it judges

@@ -133,13 +133,13 @@ var rooms = map[string]room{
 	"groups": {floor: 40, bans: []ban{
 		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
-	"events": {floor: 40, bans: []ban{
-		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
-	}},
 
 	"outbox": {floor: 40, bans: []ban{
 		noGRPC("it delivers, whatever it is"), noDrivers("it keeps entries through the contract of records"),
 		no("it takes a Deliver func", "ags", "events", "outbound", "platform"),
+	}},
+	"events": {floor: 45, bans: []ban{
+		noGRPC(speaksHTTP), noDrivers(speaksHTTP), no("it takes a TokenSource", "servicetoken", "launch", "keystore"),
 	}},
 	"scores": {floor: 45, bans: []ban{
 		noGRPC("a score knows no transport"), noDrivers("it is handed its lanes"), no("it is handed its sender", "servicetoken", "launch", "keystore"),
@@ -158,15 +158,21 @@ var rooms = map[string]room{
 	"cmd/demo":            {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"cmd/platformsim":     {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
 	"attack":              {floor: 60, bans: []ban{{paths: []string{module}, why: "it is tests, and a word about them"}}},
+	"bench":               {floor: 60, bans: []ban{{paths: judgedPaths, why: judge}}},
+	"bench/measure":       {floor: 0, bans: []ban{{paths: []string{module}, why: "a stopwatch knows no launches"}}},
+	"bench/workload":      {floor: 0, bans: []ban{{paths: []string{module}, why: judge}}},
 	"scripts/mutants":     {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
 	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"scripts/benchstores": {floor: 60, bans: []ban{no("it measures stores alone", "launch", "server")}},
 	"scripts/drilldisk":   {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
 	"scripts/drillreplay": {floor: 60, bans: []ban{no("the drill has a platform of its own", "platformsim")}},
-	"scripts/size":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
-	"model":               {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
-	"testservers":         {floor: 55, bans: []ban{{paths: []string{module}, why: "it knows servers, not what we keep in them"}}},
+	"scripts/drillscores": {floor: 60, bans: []ban{
+		no("the drill has a platform of its own, and the sidecar is a binary to it", "platformsim", "server", "outbox", "scores", "ags", "records", "lti"),
+	}},
+	"scripts/size": {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
+	"model":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
+	"testservers":  {floor: 55, bans: []ban{{paths: []string{module}, why: "it knows servers, not what we keep in them"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.
@@ -176,7 +182,8 @@ var onlyImporters = []struct {
 	why  string
 }{
 	{"github.com/lestrrat-go/jwx", []string{"jose"}, "the strict gate must stand before every use of it"},
-	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster", "scripts/drillreplay", "scripts/drilldisk"}, "the transport ends at server"},
+	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster", "scripts/drillscores", "scripts/drillreplay", "scripts/drilldisk", "bench"}, "the transport ends at server"},
+	{"connectrpc.com/connect", []string{"server"}, "the transport ends at server"},
 	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore", "scripts/benchstores"}, "a driver lies below its contract"},
 	{"go.etcd.io/bbolt", []string{"records/boltstore"}, "a driver lies below its contract"},
 	{"github.com/redis/rueidis", []string{"noncestore/redisstore", "testservers", "scripts/benchstores"}, "a driver lies below its contract"},

@@ -94,7 +94,7 @@ func (a *attempt) read(answer *outbound.Response) Answer {
 		}
 		return Answer{
 			Outcome: outcome, Problem: problem, Throttled: reason == lti.ReasonPlatformThrottled,
-			HostFault: reason == lti.ReasonPlatformUnavailable,
+			HostFault: reason == lti.ReasonPlatformUnavailable && status > http.StatusNotImplemented, // 500 is about the score: a locked item at Moodle
 		}
 	}
 	switch {

@@ -549,3 +549,54 @@ func TestExtensionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// What an answer says of the host, and what becomes of the score.
+func TestOutcomes(t *testing.T) {
+	for _, test := range []struct {
+		dialect string
+		answer  answer
+		want    Outcome
+		host    bool
+	}{
+		{"", answer{status: 503}, NotTaken, true},
+		{"", answer{status: 408}, NotTaken, false},
+		{"", answer{status: 500}, Failed, false}, // Moodle's answer for a locked item
+		{"", answer{status: 502}, Failed, true},
+		{"", answer{status: 504}, Failed, true},
+		{"moodle", answer{status: 404, body: "<html>"}, Failed, false},
+		{"", answer{cut: true}, Unknown, true},
+		{"", answer{status: 200, body: strings.Repeat("a", maxAnswer+1)}, Unknown, true},
+		{"", answer{status: 401}, Unready, false},
+		{"", answer{status: 302}, Unready, false},
+		{"", answer{status: 404}, Refused, false},
+		{"", answer{status: 422}, Refused, false},
+	} {
+		p := newGradePlatform(t, test.dialect, test.answer)
+		if got := p.send(p.draft(goodScore()), false); got.Outcome != test.want || got.HostFault != test.host || got.Throttled || got.Problem == nil {
+			t.Errorf("%s %d: %+v, want %d, host %v", test.dialect, test.answer.status, got, test.want, test.host)
+		}
+	}
+	p := newGradePlatform(t, "", answer{status: 429, headers: map[string]string{"Retry-After": "7"}})
+	if got := p.send(p.draft(goodScore()), false); got.Outcome != NotTaken || !got.Throttled || got.HostFault || got.Problem.RetryAfter != 7*time.Second {
+		t.Errorf("%+v", got)
+	}
+	for _, test := range []struct {
+		err  error
+		want Outcome
+		host bool
+	}{
+		{&lti.Error{Reason: lti.ReasonTokenRequestRefused}, Unready, false},
+		{&lti.Error{Reason: lti.ReasonScopeNotGranted}, Unready, false},
+		{&lti.Error{Reason: lti.ReasonPlatformUnreachable}, NotTaken, true},
+		{&lti.Error{Reason: lti.ReasonPlatformUnavailable}, NotTaken, true},
+		{&lti.Error{Reason: lti.ReasonDeadlineExceeded}, NotTaken, false},
+		{errors.New("defect"), Unready, false},
+	} {
+		p := newGradePlatform(t, "")
+		draft := p.draft(goodScore())
+		p.tokens.err = test.err
+		if got := p.send(draft, false); got.Outcome != test.want || got.HostFault != test.host || p.begun != 0 || len(p.requests) != 0 {
+			t.Errorf("no token, %v: %+v, begun %d times", test.err, got, p.begun)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 // redirects and outbound requests, redirects, outbound requests, and oddities that must be accepted.
 const (
 	leastAttacks   = 2500
-	leastOutbound  = 3000
+	leastOutbound  = 20000
 	leastRedirects = 2000
 	leastOddities  = 300
 )

@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -85,15 +86,22 @@ func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// explode writes 300 MiB of blanks as a few hundred KiB.
-func explode(w http.ResponseWriter) {
-	w.Header().Set("Content-Encoding", "gzip")
-	writer := gzip.NewWriter(w)
-	blanks := []byte(strings.Repeat(" ", 1<<20))
-	for range 300 {
-		if _, err := writer.Write(blanks); err != nil {
-			return // the reader has had enough
+// bomb is 40 MiB of blanks, which is more than any of the limits, as some 40 KiB.
+var bomb = sync.OnceValue(func() []byte {
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	for range 40 {
+		if _, err := writer.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+			panic(err)
 		}
 	}
-	writer.Close()
+	if err := writer.Close(); err != nil {
+		panic(err)
+	}
+	return packed.Bytes()
+})
+
+func explode(w http.ResponseWriter) {
+	w.Header().Set("Content-Encoding", "gzip")
+	_, _ = w.Write(bomb()) // the reader has had enough before the end
 }

@@ -303,9 +303,15 @@ func (s *stack) serve(keys *httptest.Server, directory string, memory badgerstor
 	}))
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys, Now: s.clock.now}))
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))
+	lanes := must(records.Lanes(boltstore.LanesConfig{Now: s.clock.now}))
 	book := must(scores.New(scores.Config{
-		Lanes: must(records.Lanes(boltstore.LanesConfig{Now: s.clock.now})), Registration: registry.ByName, Logger: logger, Now: s.clock.now,
+		Lanes: lanes, Registration: registry.ByName, Logger: logger, Now: s.clock.now,
 		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+	}))
+	queue := must(events.NewQueue(events.QueueConfig{
+		Lanes: lanes, Logger: logger, Now: s.clock.now,
+		Client:       must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+		Registration: func(_ context.Context, name, _ string) (*platform.Registration, error) { return registry.ByName(name) },
 	}))
 	api := must(server.New(server.Config{
 		Registry: registry, Launches: s.validator, Learned: learned, Tokens: tokens,
@@ -313,7 +319,7 @@ func (s *stack) serve(keys *httptest.Server, directory string, memory badgerstor
 		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens)), Pages: reader, Allowed: learned.CheckOrigin})),
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader})),
 		Groups:    must(groups.New(groups.Config{Pages: reader})),
-		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect})),
+		Events:    queue,
 		ToolKeys:  toolKeys, Logger: logger, Metrics: s.metrics, Now: s.clock.now,
 	}))
 	grpcServer := grpc.NewServer(api.Options()...)

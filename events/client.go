@@ -90,15 +90,26 @@ func CheckEndpoint(registration *platform.Registration, endpoint lti.EventEndpoi
 //   - SERVICE_REFUSED, PLATFORM_THROTTLED: the platform does not have the envelope;
 //   - PLATFORM_UNREACHABLE, PLATFORM_UNAVAILABLE, PLATFORM_ANSWER_INVALID, DEADLINE_EXCEEDED, CANCELED: it may have it.
 func (c *Client) Send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) (time.Time, error) {
-	if err := CheckEndpoint(registration, endpoint); err != nil {
+	if err := c.check(ctx, registration, endpoint, envelope); err != nil {
 		return time.Time{}, err
+	}
+	return c.send(ctx, registration, endpoint, envelope, func(context.Context) error { return nil })
+}
+
+// check refuses what cannot be sent.
+func (c *Client) check(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) error {
+	if err := CheckEndpoint(registration, endpoint); err != nil {
+		return err
 	}
 	if err := Check(envelope); err != nil {
-		return time.Time{}, err
+		return err
 	}
-	if err := c.config.Allowed(ctx, registration, endpoint.DeploymentID, endpoint.URI); err != nil {
-		return time.Time{}, err
-	}
+	return c.config.Allowed(ctx, registration, endpoint.DeploymentID, endpoint.URI)
+}
+
+// send posts an envelope that was checked, and once more where the token seems to have expired. begin is called before
+// the first byte leaves; nothing is sent where it fails.
+func (c *Client) send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string, begin func(context.Context) error) (time.Time, error) {
 	dialect, err := c.config.Dialect(ctx, registration, endpoint.DeploymentID)
 	if err != nil {
 		return time.Time{}, err
@@ -106,6 +117,9 @@ func (c *Client) Send(ctx context.Context, registration *platform.Registration, 
 	for repeated := false; ; repeated = true {
 		token, err := c.config.Tokens.Token(ctx, registration, endpoint.DeploymentID, []string{lti.ScopeSendEvents})
 		if err != nil {
+			return time.Time{}, err
+		}
+		if err := begin(ctx); err != nil {
 			return time.Time{}, err
 		}
 		answer, err := c.config.HTTP.Do(ctx, outbound.Request{

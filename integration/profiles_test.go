@@ -37,9 +37,10 @@ type campus struct {
 	launches ltisidecarv1.LaunchServiceClient
 	grades   ltisidecarv1.GradeServiceClient
 	rosters  ltisidecarv1.RosterServiceClient
+	events   ltisidecarv1.EventServiceClient
+	tokens   ltisidecarv1.TokenServiceClient
 }
 
-// newCampus starts a simulator and a sidecar.
 // loginIssuer is the iss of the platform's logins where it is not the one of its launches: Sakai's with a site's issuer.
 func loginIssuer(platform *platformsim.Platform, r platformsim.Registration) string {
 	if r.Issuer != platform.URL() && strings.HasPrefix(r.Issuer, platform.URL()) {
@@ -48,6 +49,7 @@ func loginIssuer(platform *platformsim.Platform, r platformsim.Registration) str
 	return `""`
 }
 
+// newCampus starts a simulator and a sidecar.
 func newCampus(t *testing.T, binary string, platforms map[string]platformsim.PlatformConfig) *campus {
 	t.Helper()
 	sim := must(platformsim.New(platformsim.Config{Platforms: platforms, RosterSize: profileRoster}))(t)
@@ -95,23 +97,30 @@ func newCampus(t *testing.T, binary string, platforms map[string]platformsim.Pla
 		fields := map[string]string{
 			"name": name, "issuer": r.Issuer, "login_issuer": loginIssuer(platform, r), "client_id": `"` + r.ClientID + `"`, "deployments": `["` + r.DeploymentID + `"]`,
 			"authorization_uri": r.AuthorizationURI, "token_uri": r.TokenURI, "token_audience": r.TokenAudience, "jwks_uri": r.JWKSURI,
-			"launch_uris": `["` + profileLaunch + `"]`, "dialect": name,
+			"launch_uris": `["` + profileLaunch + `"]`, "dialect": name, "message_types": "[LtiResourceLinkRequest, LtiDeepLinkingRequest]",
 		}
 		registrations = append(registrations, fields)
 	}
 	tool.start(t, binary, &authority{caFile: caFile}, registrations...)
 	return &campus{
 		sim: sim, launches: ltisidecarv1.NewLaunchServiceClient(tool), grades: ltisidecarv1.NewGradeServiceClient(tool),
-		rosters: ltisidecarv1.NewRosterServiceClient(tool),
+		rosters: ltisidecarv1.NewRosterServiceClient(tool), events: ltisidecarv1.NewEventServiceClient(tool),
+		tokens: ltisidecarv1.NewTokenServiceClient(tool),
 	}
 }
 
-// login plays the browser from the click in the course up to what it then sends to the tool.
+// login plays a fresh browser from the click in the course up to what it then sends to the tool.
 func (c *campus) login(t *testing.T, platform, user string) (*ltisidecarv1.BrowserRequest, error) {
 	t.Helper()
 	browser := must(c.sim.NewBrowser())(t)
 	defer browser.Close()
-	click := platformsim.Click{Platform: platform, Tool: "quiz", User: user}
+	return c.loginBy(t, browser, platformsim.Click{Platform: platform, Tool: "quiz", User: user})
+}
+
+// loginBy is login with a browser and a click of the caller's.
+func (c *campus) loginBy(t *testing.T, browser *platformsim.Browser, click platformsim.Click) (*ltisidecarv1.BrowserRequest, error) {
+	t.Helper()
+	platform := click.Platform
 	initiation := must(browser.LoginInitiation(t.Context(), click))(t)
 	built, err := c.launches.BuildAuthRequest(t.Context(), &ltisidecarv1.BuildAuthRequestRequest{
 		Browser: &ltisidecarv1.BrowserRequest{
@@ -161,7 +170,12 @@ func (c *campus) launch(t *testing.T, platform, user string) *ltisidecarv1.Launc
 // roster reads a whole roster.
 func (c *campus) roster(t *testing.T, endpoint *ltisidecarv1.MembershipEndpoint) []*ltisidecarv1.Member {
 	t.Helper()
-	stream := must(c.rosters.ListMembers(t.Context(), &ltisidecarv1.ListMembersRequest{Endpoint: endpoint}))(t)
+	return c.members(t, &ltisidecarv1.ListMembersRequest{Endpoint: endpoint})
+}
+
+func (c *campus) members(t *testing.T, request *ltisidecarv1.ListMembersRequest) []*ltisidecarv1.Member {
+	t.Helper()
+	stream := must(c.rosters.ListMembers(t.Context(), request))(t)
 	var members []*ltisidecarv1.Member
 	for {
 		message, err := stream.Recv()
@@ -322,6 +336,66 @@ func testProfileVariants(t *testing.T, binary string) {
 	t.Run("sakai with an empty roster, which has no body", func(t *testing.T) {
 		if members := c.roster(t, c.launch(t, "sakai", "student").GetMemberships()); len(members) != 0 {
 			t.Errorf("%d members, want none", len(members))
+		}
+	})
+	t.Run("sakai with signed line items, which have colons inside", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"sakai": {SignedLineItems: true}})
+		got := c.launch(t, "sakai", "student")
+		if !strings.Contains(got.GetGrades().GetLineItemUri(), ":::") {
+			t.Errorf("line item %q", got.GetGrades().GetLineItemUri())
+		}
+		posted, err := c.grades.PostScore(t.Context(), &ltisidecarv1.PostScoreRequest{
+			Endpoint: got.GetGrades(),
+			Score:    &ltisidecarv1.Score{UserId: got.GetUser().GetId(), ScoreGiven: proto.Float64(1), ScoreMaximum: proto.Float64(4)},
+		})
+		if state := posted.GetDelivery().GetState(); err != nil || state != ltisidecarv1.DeliveryState_DELIVERY_STATE_DELIVERED {
+			t.Errorf("PostScore: %v, %v", state, err)
+		}
+		if grade := c.sim.Platform("sakai").Gradebook()[0].Grades[got.GetUser().GetId()]; grade == nil || *grade.Score != 25 {
+			t.Errorf("the platform has %+v, want 25 of 100", grade)
+		}
+	})
+	t.Run("openedx with a limit", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"openedx": {ResponseLimit: profileRoster - 1}})
+		_, whole, err := c.readRoster(t, c.launch(t, "openedx", "student").GetMemberships())
+		if reason, _ := reasonOf(t, err); whole || reason != "SERVICE_REFUSED" {
+			t.Errorf("whole %t, %v, want SERVICE_REFUSED", whole, err)
+		}
+	})
+	t.Run("schoology with differences", func(t *testing.T) {
+		c := newCampus(t, binary, map[string]platformsim.PlatformConfig{"schoology": {Differences: true}})
+		endpoint := c.launch(t, "schoology", "student").GetMemberships()
+		read := func(uri string) (members []*ltisidecarv1.Member, differences string) {
+			stream := must(c.rosters.ListMembers(t.Context(), &ltisidecarv1.ListMembersRequest{Endpoint: endpoint, DifferencesUri: uri}))(t)
+			for {
+				message := must(stream.Recv())(t)
+				members = append(members, message.GetBatch().GetMembers()...)
+				if end := message.GetEnd(); end != nil {
+					return members, end.GetDifferencesUri()
+				}
+			}
+		}
+		all, differences := read("")
+		if len(all) != profileRoster || differences == "" {
+			t.Fatalf("%d members, differences %q", len(all), differences)
+		}
+		for user, status := range map[string]string{"student7": "Deleted", "student8": "Inactive"} {
+			if err := c.sim.Platform("schoology").ChangeRoster(platformsim.RosterChange{User: user, Status: status}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed, _ := read(differences)
+		want := map[string]ltisidecarv1.MemberStatus{
+			c.person(t, "schoology", "student7").ID: ltisidecarv1.MemberStatus_MEMBER_STATUS_DELETED,
+			c.person(t, "schoology", "student8").ID: ltisidecarv1.MemberStatus_MEMBER_STATUS_INACTIVE,
+		}
+		for _, member := range changed {
+			if want[member.GetUserId()] != member.GetStatus() {
+				t.Errorf("changed: %v", member)
+			}
+		}
+		if len(changed) != len(want) {
+			t.Errorf("%d changed, want %d", len(changed), len(want))
 		}
 	})
 	// This Sakai has two issuers: the server's at login, the site's in the launch.

@@ -138,7 +138,7 @@ func (s *sidecar) start(t *testing.T, binary string, ca *authority, registration
 	config := fmt.Sprintf(`listen: {socket: %[1]s/sidecar.sock}
 data_dir: %[1]s/data
 keys: {directory: %[1]s/keys}
-outbound: {ca_file: %[2]s, allow_cidrs: [127.0.0.0/8]}
+outbound: {ca_file: %[2]q, allow_cidrs: [127.0.0.0/8]}
 registrations:
 %[3]s`, s.directory, ca.caFile, list.String())
 	file := filepath.Join(s.directory, "config.yaml")

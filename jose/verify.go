@@ -14,22 +14,17 @@ import (
 	"github.com/ltisidecar/ltisidecar/lti"
 )
 
-// The verifiers of jwx: one algorithm each, given one key. Nothing of a token reaches them but the bytes that were
-// signed and the signature.
-var verifiers = map[string]jws.Verifier{
-	RS256: mustVerifier(jwa.RS256),
-	ES256: mustVerifier(jwa.ES256),
-}
-
-const es256Size = 64 // bytes of a signature (RFC 7518, section 3.4)
-
-func mustVerifier(algorithm jwa.SignatureAlgorithm) jws.Verifier {
-	verifier, err := jws.NewVerifier(algorithm)
+// es256 is jwx's verifier, given one key. Nothing of a token reaches it but the bytes that were signed and the
+// signature. RSA is the standard library's own.
+var es256 = func() jws.Verifier {
+	verifier, err := jws.NewVerifier(jwa.ES256)
 	if err != nil {
-		panic(fmt.Sprintf("jose: jwx has no verifier for %s: %v", algorithm, err))
+		panic(fmt.Sprintf("jose: jwx has no verifier for ES256: %v", err))
 	}
 	return verifier
-}
+}()
+
+const es256Size = 64 // bytes of a signature (RFC 7518, section 3.4)
 
 // Verify verifies the signature over the bytes as they were received, once, with one key. The key must be one that
 // KeySet.Find returned for this token's kid and algorithm. The error is a *lti.Error SIGNATURE_INVALID.
@@ -61,15 +56,30 @@ func (t *Token) verify(key *PublicKey) error {
 	if !t.SignatureFits(key) {
 		return fmt.Errorf("the signature has %d bytes, which a key of this kind never makes", len(t.signature))
 	}
-	if t.Algorithm == PS256 {
-		// jwx leaves the salt length open; RFC 7518, section 3.5 fixes it.
-		digest := sha256.Sum256([]byte(t.text))
+	switch t.Algorithm {
+	case RS256:
+		digest := digestOf(t.text)
+		return rsa.VerifyPKCS1v15(key.public.(*rsa.PublicKey), crypto.SHA256, digest[:], t.signature)
+	case PS256:
+		// The salt length is fixed by RFC 7518, section 3.5.
+		digest := digestOf(t.text)
 		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
 		return rsa.VerifyPSS(key.public.(*rsa.PublicKey), crypto.SHA256, digest[:], t.signature, options)
+	case ES256:
+		return es256.Verify([]byte(t.text), t.signature, key.public)
 	}
-	verifier, ok := verifiers[t.Algorithm]
-	if !ok {
-		return fmt.Errorf("no verifier for %q", t.Algorithm)
+	return fmt.Errorf("no verifier for %q", t.Algorithm)
+}
+
+// digestOf hashes a text piece by piece: a conversion would copy all of it first.
+func digestOf(text string) (digest [sha256.Size]byte) {
+	hash := sha256.New()
+	piece := make([]byte, 512)
+	for text != "" {
+		n := copy(piece, text)
+		hash.Write(piece[:n])
+		text = text[n:]
 	}
-	return verifier.Verify([]byte(t.text), t.signature, key.public)
+	hash.Sum(digest[:0])
+	return digest
 }

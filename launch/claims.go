@@ -5,12 +5,12 @@ package launch
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ltisidecar/ltisidecar/lti"
@@ -75,57 +75,29 @@ type claims struct {
 	ErrorLog           jsontext.Value `json:"https://purl.imsglobal.org/spec/lti-ap/claim/errorlog"`
 }
 
+// claimFields has the index of each field of claims by the name of its claim.
+var claimFields = func() map[string]int {
+	fields := map[string]int{}
+	for field := range reflect.TypeFor[claims]().NumField() {
+		fields[reflect.TypeFor[claims]().Field(field).Tag.Get("json")] = field
+	}
+	return fields
+}()
+
 // readClaims splits a payload that has passed the gate.
 func readClaims(payload []byte) (*claims, error) {
 	var c claims
-	if err := json.Unmarshal(payload, &c); err != nil {
+	fields := reflect.ValueOf(&c).Elem()
+	err := eachMember(payload, func(name []byte, value jsontext.Value) {
+		if field, known := claimFields[string(name)]; known {
+			*fields.Field(field).Addr().Interface().(*jsontext.Value) = value
+		}
+	})
+	if err != nil {
 		// The gate has checked the text, so only a defect of ours can bring us here.
 		return nil, fmt.Errorf("launch: split claims: %w", err)
 	}
 	return &c, nil
-}
-
-// text returns the text of a raw value that is a JSON string.
-func text(value jsontext.Value) (string, bool) {
-	if value.Kind() != '"' {
-		return "", false
-	}
-	var s string
-	if json.Unmarshal(value, &s) != nil {
-		return "", false
-	}
-	return s, true
-}
-
-// textOr returns the text of a raw value, and "" for anything else: in the field, descriptive members are null, empty
-// or numbers as often as not, and none of that is worth a refusal.
-func textOr(value jsontext.Value) string {
-	s, _ := text(value)
-	return s
-}
-
-// object splits a raw value that is a JSON object; nil for anything else.
-func object(value jsontext.Value) map[string]jsontext.Value {
-	if value.Kind() != '{' {
-		return nil
-	}
-	var members map[string]jsontext.Value
-	if json.Unmarshal(value, &members) != nil {
-		return nil
-	}
-	return members
-}
-
-// list splits a raw value that is a JSON array.
-func list(value jsontext.Value) ([]jsontext.Value, bool) {
-	if value.Kind() != '[' {
-		return nil, false
-	}
-	var elements []jsontext.Value
-	if json.Unmarshal(value, &elements) != nil {
-		return nil, false
-	}
-	return elements, true
 }
 
 // texts returns the non-empty strings of a raw array, and of a single string; anything else in it is passed over.
@@ -134,11 +106,17 @@ func texts(value jsontext.Value) []string {
 		return []string{s}
 	}
 	elements, _ := list(value)
-	var found []string
+	if len(elements) == 0 {
+		return nil
+	}
+	found := make([]string, 0, len(elements))
 	for _, element := range elements {
 		if s, ok := text(element); ok && s != "" {
 			found = append(found, s)
 		}
+	}
+	if len(found) == 0 {
+		return nil
 	}
 	return found
 }
@@ -148,7 +126,7 @@ func number(value jsontext.Value) float64 {
 	if value.Kind() != '0' {
 		return 0
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
+	f, err := strconv.ParseFloat(alias(value), 64)
 	if err != nil || math.IsInf(f, 0) {
 		return 0
 	}
@@ -203,7 +181,7 @@ func numericDate(claim string, value jsontext.Value) (time.Time, error) {
 	if value.Kind() != '0' {
 		return time.Time{}, invalid(claim, "it must be a number, not a text or anything else", string(value))
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
+	f, err := strconv.ParseFloat(alias(value), 64)
 	if err != nil || !(f > 0 && f <= maxNumericDate) {
 		return time.Time{}, invalid(claim, "it must be above 0 and under 2^40 seconds", string(value))
 	}

@@ -159,8 +159,14 @@ func serviceNote(launch *Launch) string {
 	if launch.Memberships != nil {
 		offered = append(offered, "roster")
 	}
+	if launch.Groups != nil {
+		offered = append(offered, "groups")
+	}
+	if launch.Events != nil {
+		offered = append(offered, "events")
+	}
 	if offered == nil {
-		return "the token offers neither grades nor roster"
+		return "the token offers neither grades, roster, groups nor events"
 	}
 	return "offered: " + strings.Join(offered, ", ")
 }

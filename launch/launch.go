@@ -18,7 +18,7 @@ const (
 	BindingPlatformStorage   Binding = "platform_storage"
 )
 
-// Launch is a validated launch. Its JSON form is what launch tokens seal; claims stay out of it.
+// Launch is a validated launch. Launch tokens seal it under the names of its JSON form; what has none stays out.
 type Launch struct {
 	ID            string                  `json:"id"`
 	Registration  string                  `json:"registration"`

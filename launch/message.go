@@ -133,9 +133,9 @@ func readRoles(p presence, value jsontext.Value) ([]string, error) {
 	if _, ok := list(value); !ok {
 		return nil, invalid(lti.ClaimRoles, "it must be a list", string(value))
 	}
-	var roles []string
-	for _, role := range texts(value) {
-		roles = append(roles, lti.ExpandRole(role))
+	roles := texts(value)
+	for i, role := range roles {
+		roles[i] = lti.ExpandRole(role)
 	}
 	return roles, nil
 }
@@ -290,7 +290,7 @@ func readCustom(value jsontext.Value) (custom map[string]string, odd int) {
 		if s, ok := text(value); ok {
 			custom[name] = s
 		} else {
-			custom[name] = string(value)
+			custom[name] = alias(value)
 			odd++
 		}
 	}

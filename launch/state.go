@@ -35,7 +35,9 @@ func fingerprintOf(kind, text string) fingerprint {
 	if text == "" {
 		return fingerprint{}
 	}
-	sum := sha256.Sum256([]byte(kind + "\x00" + text))
+	data := make([]byte, 0, 256) // longer texts are few
+	data = append(append(append(data, kind...), 0), text...)
+	sum := sha256.Sum256(data)
 	return fingerprint(sum[:8])
 }
 

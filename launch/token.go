@@ -4,11 +4,7 @@ package launch
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/ltisidecar/ltisidecar/lti"
 )
@@ -25,26 +21,6 @@ type tokenContent struct {
 	Launch  *Launch   `json:"launch"`
 	Expires time.Time `json:"expires"`
 }
-
-// Long words of the trade are one control character each in a token, which JSON text cannot hold otherwise: tools keep
-// tokens in cookies, and a cookie has 4 KiB.
-var tokenWords = []string{
-	"https://purl.imsglobal.org/spec/lti-ags/scope/", "\x01",
-	"https://purl.imsglobal.org/spec/", "\x02",
-	"http://purl.imsglobal.org/vocab/lis/v2/membership", "\x03",
-	"http://purl.imsglobal.org/vocab/lis/v2/institution/person#", "\x04",
-	"http://purl.imsglobal.org/vocab/lis/v2/system/person#", "\x05",
-	"http://purl.imsglobal.org/vocab/lis/v2/course#", "\x06",
-}
-
-var (
-	shortenToken  = strings.NewReplacer(tokenWords...)
-	lengthenToken = func() *strings.Replacer {
-		reversed := slices.Clone(tokenWords)
-		slices.Reverse(reversed)
-		return strings.NewReplacer(reversed...)
-	}()
-)
 
 // sealedForm returns a copy of a launch without what its endpoints repeat.
 func (l *Launch) sealedForm() *Launch {
@@ -101,11 +77,11 @@ func (v *Validator) sealToken(caller string, launch *Launch) (string, time.Time,
 	}
 	slim := launch.sealedForm()
 	for range 2 {
-		plain, err := json.Marshal(tokenContent{Launch: slim, Expires: expires})
+		plain, err := marshalToken(&tokenContent{Launch: slim, Expires: expires})
 		if err != nil {
 			return "", time.Time{}, &lti.Error{Reason: lti.ReasonInternal, Cause: err}
 		}
-		text, err := v.config.Sealer.Seal(tokenPurpose(caller), []byte(shortenToken.Replace(string(plain))))
+		text, err := v.config.Sealer.Seal(tokenPurpose(caller), plain)
 		if err != nil {
 			return "", time.Time{}, &lti.Error{Reason: lti.ReasonInternal, Cause: err}
 		}
@@ -131,7 +107,7 @@ func (v *Validator) CheckToken(ctx context.Context, caller, text string) (*Launc
 		return nil, time.Time{}, &lti.Error{Reason: lti.ReasonLaunchTokenInvalid, Cause: err}
 	}
 	var content tokenContent
-	if err := json.Unmarshal([]byte(lengthenToken.Replace(string(plain))), &content); err != nil || content.Launch == nil {
+	if err := unmarshalToken(plain, &content); err != nil || content.Launch == nil {
 		return nil, time.Time{}, &lti.Error{Reason: lti.ReasonLaunchTokenInvalid, Cause: err}
 	}
 	launch := content.Launch.unsealedForm()

@@ -47,6 +47,7 @@ type validation struct {
 	key          *jose.PublicKey
 	claims       *claims
 	launch       *Launch
+	leave        func() // gives the slot back that read has; nil: it has none
 }
 
 // Refusal is an error of Validate with what the caller needs to answer the browser. Err is the *lti.Error.
@@ -111,26 +112,13 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 	if err := c.findKey(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.checkUnused(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.readPayload(); err != nil {
-		return nil, err
-	}
-	if err := c.checkParties(); err != nil {
-		return nil, err
-	}
-	if err := c.verifySignature(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.checkTimes(); err != nil {
-		return nil, err
-	}
-	if err := c.checkNonce(); err != nil {
-		return nil, err
-	}
 	var err error
-	if c.launch, err = c.readMessage(c.claims, c.registration, c.request.Accept); err != nil {
+	if c.leave, err = c.admission.enter(ctx, share{c.caller, c.registration.Name}); err != nil {
+		return nil, err
+	}
+	err = c.read(ctx)
+	c.giveSlotBack()
+	if err != nil {
 		return nil, err
 	}
 	if err := c.checkDeployment(ctx); err != nil {
@@ -140,6 +128,39 @@ func (c *validation) run(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	return c.accept()
+}
+
+// read is the part that needs the processor, and little else.
+func (c *validation) read(ctx context.Context) error {
+	if err := c.checkUnused(ctx); err != nil {
+		return err
+	}
+	if err := c.readPayload(); err != nil {
+		return err
+	}
+	if err := c.checkParties(); err != nil {
+		return err
+	}
+	if err := c.verifySignature(ctx); err != nil {
+		return err
+	}
+	if err := c.checkTimes(); err != nil {
+		return err
+	}
+	if err := c.checkNonce(); err != nil {
+		return err
+	}
+	var err error
+	c.launch, err = c.readMessage(c.claims, c.registration, c.request.Accept)
+	return err
+}
+
+// giveSlotBack lets the next launch work. Whoever waits for anything but the processor calls it first.
+func (c *validation) giveSlotBack() {
+	if c.leave != nil {
+		c.leave()
+		c.leave = nil
+	}
 }
 
 // readForm holds the request to its caps and takes the parameters (Security Framework 5.1.1.3).
@@ -273,6 +294,7 @@ func (c *validation) verifySignature(ctx context.Context) error {
 	if failure == nil {
 		return nil
 	}
+	c.giveSlotBack() // the platform may have to be asked
 	replaced, err := c.config.Keys.Replaced(ctx, c.registration, c.token.KeyID, c.token.Algorithm, c.key)
 	if err != nil || replaced == nil {
 		return failure // that the keys could not be fetched anew does not make the signature good
@@ -353,7 +375,7 @@ func (c *validation) accept() (*Outcome, error) {
 	c.launch.ID = launchID(c.state.nonce)
 	c.launch.Time = c.now.UTC()
 	c.launch.Binding = c.binding
-	c.launch.ClaimsJSON = string(c.token.Payload)
+	c.launch.ClaimsJSON = alias(c.token.Payload)
 	c.launch.TargetChanged = c.launch.TargetLinkURI != "" && c.state.target != fingerprintOf("target", c.launch.TargetLinkURI)
 	if err := c.sealProctoring(); err != nil {
 		return nil, err

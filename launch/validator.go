@@ -74,8 +74,10 @@ type Config struct {
 type Validator struct {
 	config        Config
 	registrations map[fingerprint]*platform.Registration
+	targets       map[*platform.Registration][]string // the origins that targets may have
 	restarts      *restarts
 	seen          *seenNotices
+	admission     *admission
 }
 
 // New makes a Validator.
@@ -106,9 +108,10 @@ func New(config Config) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, restarts: restarts, seen: seen}
+	v := &Validator{config: config, registrations: map[fingerprint]*platform.Registration{}, targets: map[*platform.Registration][]string{}, restarts: restarts, seen: seen, admission: newAdmission(config.Now)}
 	for _, registration := range config.Registry.All() {
 		v.registrations[registrationFingerprint(registration)] = registration
+		v.targets[registration] = targetOrigins(registration)
 	}
 	return v, nil
 }
@@ -171,19 +174,27 @@ func launchURI(registration *platform.Registration, asked string) (string, error
 		With("registration", registration.Name).With("actual", lti.Excerpt(asked)).With("expected", lti.Excerpt(near)).With("field", "launch_uri")
 }
 
+// targetOrigins returns the origins that a target link URI of a registration may have.
+func targetOrigins(registration *platform.Registration) []string {
+	var allowed []string
+	for _, uri := range registration.LaunchURIs {
+		if own, err := platform.Origin(uri); err == nil && !contains(allowed, own) {
+			allowed = append(allowed, own)
+		}
+	}
+	return append(allowed, registration.TargetOrigins...)
+}
+
 // checkTarget holds a target link URI to the origins of the tool.
 func (v *Validator) checkTarget(registration *platform.Registration, target string) error {
 	origin, err := platform.Origin(target)
 	if err == nil && !v.config.AllowHTTP && !strings.HasPrefix(origin, "https://") {
 		err = errors.New("it is not https")
 	}
-	var allowed []string
-	for _, uri := range registration.LaunchURIs {
-		if own, ownErr := platform.Origin(uri); ownErr == nil && !contains(allowed, own) {
-			allowed = append(allowed, own)
-		}
+	allowed, known := v.targets[registration]
+	if !known {
+		allowed = targetOrigins(registration)
 	}
-	allowed = append(allowed, registration.TargetOrigins...)
 	if err == nil && contains(allowed, origin) {
 		return nil
 	}

@@ -11,14 +11,17 @@ import (
 // Key returns the stable key of a user, context or resource link: 32 lower-case hex digits of a SHA-256 over the
 // length-prefixed parts, so that no two lists of parts give one text. The kind keeps the three apart.
 func Key(kind string, parts ...string) string {
-	hash := sha256.New()
-	for _, part := range append([]string{kind}, parts...) {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		hash.Write(length[:])
-		hash.Write([]byte(part))
+	buffer := make([]byte, 0, 512)
+	buffer = appendPart(buffer, kind)
+	for _, part := range parts {
+		buffer = appendPart(buffer, part)
 	}
-	return hex.EncodeToString(hash.Sum(nil)[:16])
+	sum := sha256.Sum256(buffer)
+	return hex.EncodeToString(sum[:16])
+}
+
+func appendPart(buffer []byte, part string) []byte {
+	return append(binary.BigEndian.AppendUint64(buffer, uint64(len(part))), part...)
 }
 
 // UserKey returns User.key (LTI Core 1.3, section 5.3.6.2: a user is unique within the issuer). The namespace is

@@ -168,7 +168,7 @@ var reasonInfos = []ReasonInfo{
 	{ReasonJWKSInvalid, CodeFailedPrecondition, "The answer of the platform's JWKS URI is not a key set.", "Check jwks_uri of the registration: it must answer {\"keys\": [...]}.", []string{"registration", "detail"}},
 	{ReasonAddressNotAllowed, CodeFailedPrecondition, "The platform's host has an address that the sidecar does not connect to.", "List the network under outbound.allow_cidrs where the platform is on a private one.", []string{"registration", "actual", "pages", "members"}},
 	{ReasonJWKSUnreachable, CodeUnavailable, "The platform's keys could not be fetched.", "Try again; check DNS, proxy and certificates towards jwks_uri.", []string{"registration", "detail"}},
-	{ReasonPlatformUnreachable, CodeUnavailable, "The platform could not be reached, or did not answer in time.", "Try again; a score's outcome is then unknown, and repeating it with the same score_time is harmless.", []string{"registration", "detail", "pages", "members"}},
+	{ReasonPlatformUnreachable, CodeUnavailable, "The platform could not be reached, or did not answer in time.", "Try again; a score that the sidecar has taken is tried again by itself.", []string{"registration", "detail", "pages", "members"}},
 	{ReasonPlatformUnavailable, CodeUnavailable, "The platform answered that it cannot serve the request now.", "Try again later.", []string{"registration", "platform_status", "pages", "members"}},
 	{ReasonStoreUnavailable, CodeUnavailable, "The sidecar's own store cannot be written or read.", "Check disk space and the data directory; launches are refused while it lasts.", nil},
 	{ReasonDeadlineExceeded, CodeDeadlineExceeded, "The caller's deadline passed first.", "Give the call more time: 10 s for ValidateLaunch.", []string{"pages", "members"}},

@@ -38,7 +38,7 @@ func newFailingHost(t *testing.T) *failingHost {
 		if r.URL.Path == "/hang" {
 			h.hanging <- struct{}{}
 			<-r.Context().Done()
-			return
+			panic(http.ErrAbortHandler) // no answer, which could still overtake the end of the call
 		}
 		status := int(h.status.Load())
 		if status == 0 {
@@ -152,7 +152,11 @@ func TestWhatDoesNotSuspendAHost(t *testing.T) {
 			_, err := h.client.Do(ctx, Request{URI: h.uri + "/hang"})
 			gone <- err
 		}()
-		<-h.hanging
+		select {
+		case <-h.hanging:
+		case err := <-gone:
+			t.Fatal(err)
+		}
 		cancel()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
 			t.Fatal(err)

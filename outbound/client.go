@@ -35,6 +35,7 @@ const (
 	maxIdleConnsPerHost = 8
 	maxConnsPerHost     = 32
 	idleConnTimeout     = 90 * time.Second
+	streamBuffer        = 256 << 10 // bytes of an answer that may wait for their reader; the library would hold 4 MiB
 )
 
 // Config configures a Client.
@@ -123,13 +124,16 @@ func New(config Config) (*Client, error) {
 
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAlive: 30 * time.Second, Control: guard}
 	transport := &http.Transport{
-		Proxy:                  nil, // never from the environment
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs},
-		TLSHandshakeTimeout:    config.TLSTimeout,
-		ResponseHeaderTimeout:  config.HeaderTimeout,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: config.IdleTimeout, PingTimeout: config.IdleTimeout},
+		Proxy:                 nil, // never from the environment
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs},
+		TLSHandshakeTimeout:   config.TLSTimeout,
+		ResponseHeaderTimeout: config.HeaderTimeout,
+		ForceAttemptHTTP2:     true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: config.IdleTimeout, PingTimeout: config.IdleTimeout,
+			MaxReceiveBufferPerStream: streamBuffer,
+		},
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConns:           maxIdleConns,
 		MaxIdleConnsPerHost:    maxIdleConnsPerHost,

@@ -59,6 +59,13 @@ func (h *hosts) enterInteractive(name string, now time.Time) bool {
 	return true
 }
 
+// pausedBeyond reports whether a host gets no attempt before a time.
+func (h *hosts) pausedBeyond(name string, until time.Time) bool {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return h.known[name] != nil && h.known[name].paused.After(until)
+}
+
 // enterBackground takes a place for an attempt of the backlog. The host must not be in busy's list.
 func (h *hosts) enterBackground(name string, now time.Time) {
 	h.mutex.Lock()

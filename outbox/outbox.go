@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -179,6 +180,9 @@ func (o *Outbox) Submit(ctx context.Context, item Item, wait time.Duration) (ent
 	defer o.countAwaited(entry.ID, -1)
 	if !o.tryNow(entry.Group, entry.Lane) {
 		o.look()
+		if o.hosts.pausedBeyond(entry.Group, until) {
+			return entry, repeated, nil // waiting would bring nothing
+		}
 	}
 	return o.await(ctx, entry, changed, until), repeated, nil
 }
@@ -274,7 +278,7 @@ func (o *Outbox) refusal(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.Is(err, records.ErrFull):
-		return lti.Errorf(lti.ReasonOutboxFull, "The sidecar holds %d undelivered entries, which is its limit.", o.config.MaxOpen).With("limit", itoa(o.config.MaxOpen))
+		return lti.Errorf(lti.ReasonOutboxFull, "The sidecar holds %d undelivered entries, which is its limit.", o.config.MaxOpen).With("limit", strconv.Itoa(o.config.MaxOpen))
 	case errors.Is(err, records.ErrLaneFull):
 		return &lti.Error{Reason: lti.ReasonPlatformThrottled, RetryAfter: time.Second, Cause: err,
 			Message: "Too many came at once for one place: each needs a time of its own, and they must not run ahead of the time."}

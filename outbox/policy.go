@@ -89,7 +89,7 @@ func ReportOf(entry *records.LaneEntry) (Report, error) {
 const (
 	firstDelay    = 2 * time.Second
 	longestDelay  = 15 * time.Minute // also of what a platform asks for
-	unreadyPeriod = 24 * time.Hour   // how long a wrong setting is waited for
+	unreadyPeriod = 24 * time.Hour   // how long a wrong setting is waited for, or a platform that fails for one entry
 )
 
 // policy decides what becomes of an entry. It has no clock and no randomness of its own.
@@ -154,6 +154,9 @@ func (p policy) outcome(s situation, v Verdict) (records.Outcome, record) {
 	case NotTaken:
 		return again(s.ambiguous())
 	case Failed:
+		if !v.HostFault && s.now.Sub(r.Since) >= unreadyPeriod {
+			return end(records.StateUnconfirmed)
+		}
 		return again(true)
 	case Unknown:
 		switch {

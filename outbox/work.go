@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
@@ -244,5 +243,3 @@ func (o *Outbox) prune(ctx context.Context) {
 		}
 	}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -35,6 +35,10 @@ func TestElements(t *testing.T) {
 	if _, err := elementsOf(io.MultiReader(strings.NewReader("[1,"), failing{broken})); !errors.As(err, &failure) || failure != broken {
 		t.Errorf("the connection's error came as %v", err)
 	}
+	var defect Defect
+	if _, err := elementsOf(strings.NewReader(`[1,"` + strings.Repeat("x", 2*maxElementBytes) + `"]`)); !errors.As(err, &defect) || !strings.Contains(string(defect), "longer") {
+		t.Errorf("a long element came as %v", err)
+	}
 	// What counts is the length of one element, not that of the list.
 	if got, err := elementsOf(strings.NewReader("[" + strings.Repeat(`"`+strings.Repeat("x", 1000)+`",`, 2000) + "0]")); err != nil || len(got) != 2001 {
 		t.Errorf("%d elements, %v", len(got), err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/ltisidecar/ltisidecar/lti"
 	"github.com/ltisidecar/ltisidecar/records"
 )
@@ -26,6 +28,10 @@ const (
 	maxOrigins  = 4    // a deployment
 	maxPending  = 1000 // deployments waiting for the operator, over all registrations
 	maxAttempts = 4    // of a write that others overtake
+
+	maxRecent      = 4096        // launches that told nothing new, kept in memory
+	maxLesson      = 2 << 10     // bytes of one of them
+	recentLifetime = time.Minute // for that long: another sidecar, or the operator, may change the record
 )
 
 // learned is what the sidecar has learned of a deployment from its redeemed launches. It is keyed by issuer and client
@@ -44,6 +50,13 @@ type Learned struct {
 	store     records.Store
 	now       func() time.Time
 	allowHTTP bool
+	recent    *lru.Cache[lesson, time.Time] // launches that told nothing new, and when
+}
+
+// lesson is what one launch told, as far as Learn depends on it.
+type lesson struct {
+	registration *Registration
+	text         string // deployment, product family, and the start of each service URI up to its path
 }
 
 // LearnedConfig configures a Learned.
@@ -61,7 +74,11 @@ func NewLearned(config LearnedConfig) (*Learned, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Learned{store: config.Store, now: config.Now, allowHTTP: config.AllowHTTP}, nil
+	recent, err := lru.New[lesson, time.Time](maxRecent)
+	if err != nil {
+		return nil, fmt.Errorf("platform: %w", err)
+	}
+	return &Learned{store: config.Store, now: config.Now, allowHTTP: config.AllowHTTP, recent: recent}, nil
 }
 
 func documentKey(r *Registration, deploymentID string) string {
@@ -137,12 +154,48 @@ func (l *Learned) notePending(ctx context.Context, r *Registration, deploymentID
 }
 
 // Learn notes the service origins and the product of a deployment, from a launch that was redeemed. It writes only what
-// is new. Origins that the rules of CheckOrigin do not let in are not learned.
+// is new. Origins that the rules of CheckOrigin do not let in are not learned. What told nothing new is not looked up
+// again for a minute.
 func (l *Learned) Learn(ctx context.Context, r *Registration, deploymentID, productFamily string, serviceURIs ...string) error {
+	told, now := lessonOf(r, deploymentID, productFamily, serviceURIs), l.now()
+	if at, ok := l.recent.Get(told); ok && now.Sub(at).Abs() < recentLifetime {
+		return nil
+	}
+	new, err := l.learn(ctx, r, deploymentID, productFamily, serviceURIs)
+	if err == nil && !new && len(told.text) <= maxLesson && l.allUsable(serviceURIs) {
+		l.recent.Add(told, now)
+	}
+	return err
+}
+
+// lessonOf leaves the paths out: they differ from link to link. What a URI tells depends on its path only where that
+// makes it unusable, and what unusable ones told is not remembered.
+func lessonOf(r *Registration, deploymentID, productFamily string, serviceURIs []string) lesson {
+	var text strings.Builder
+	text.WriteString(deploymentID + "\x00" + productFamily)
+	for _, uri := range serviceURIs {
+		scheme, rest, _ := strings.Cut(uri, "://")
+		if path := strings.IndexAny(rest, `/\?#`); path >= 0 {
+			rest = rest[:path]
+		}
+		text.WriteString("\x00" + scheme + "://" + rest)
+	}
+	return lesson{r, text.String()}
+}
+
+func (l *Learned) allUsable(uris []string) bool {
+	return !slices.ContainsFunc(uris, func(uri string) bool {
+		_, err := l.serviceOrigin(uri)
+		return uri != "" && err != nil
+	})
+}
+
+// learn looks up the record and changes it where there is something new.
+func (l *Learned) learn(ctx context.Context, r *Registration, deploymentID, productFamily string, serviceURIs []string) (new bool, err error) {
 	for range maxAttempts {
 		present, version, err := l.get(ctx, r, deploymentID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		dialect := DialectOf(r, first(present.ProductFamily, productFamily))
 		next := present
@@ -154,18 +207,18 @@ func (l *Learned) Learn(ctx context.Context, r *Registration, deploymentID, prod
 			}
 		}
 		if next.ProductFamily == present.ProductFamily && len(next.Origins) == len(present.Origins) {
-			return nil
+			return false, nil
 		}
 		value, err := json.Marshal(next)
 		if err != nil {
-			return err
+			return false, err
 		}
 		_, err = l.store.Put(ctx, records.Document{Kind: kindDeployment, Key: documentKey(r, deploymentID), Version: version, Value: value})
 		if !errors.Is(err, records.ErrConflict) {
-			return err
+			return true, err
 		}
 	}
-	return fmt.Errorf("platform: other launches kept changing the record of deployment %q", lti.Excerpt(deploymentID))
+	return true, fmt.Errorf("platform: other launches kept changing the record of deployment %q", lti.Excerpt(deploymentID))
 }
 
 // learnable says whether the origin of a service URI is to be learned: the first foreign one, where the client id is

@@ -339,3 +339,47 @@ func TestDamagedRecordFailsClosed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLearnForgetsWhatItLookedUp: what told nothing new is not looked up again for a minute, and then it is.
+func TestLearnForgetsWhatItLookedUp(t *testing.T) {
+	t.Parallel()
+	store := openRecords(t, filepath.Join(t.TempDir(), "records.db"))
+	now := time.Unix(1_900_000_000, 0)
+	learned, err := platform.NewLearned(platform.LearnedConfig{Store: store, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &platform.Registration{Name: "lms", Issuer: "https://lms.example", ClientID: "c", TokenURI: "https://lms.example/token", Dialect: "canvas"}
+	ctx := t.Context()
+	tell := func(uris ...string) error { return learned.Learn(ctx, r, "d1", "", uris...) }
+	// What an unusable URI told says nothing of a usable one of the same host.
+	if err := tell("https://files.example/%zz"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tell("https://files.example/1"); err != nil {
+		t.Fatal(err)
+	}
+	if origins, err := learned.Origins(ctx, r, "d1"); err != nil || !slices.Contains(origins, "https://files.example") {
+		t.Fatalf("origins %q, %v", origins, err)
+	}
+	if err := tell("https://files.example/2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The store is gone: only what needs it fails.
+	if err := tell("https://files.example/3?x"); err != nil {
+		t.Errorf("the same origin again: %v", err)
+	}
+	if err := tell("https://files.example:8443/3"); err == nil {
+		t.Error("another port was not looked up")
+	}
+	if err := learned.Learn(ctx, r, "d2", "", "https://files.example/3"); err == nil {
+		t.Error("another deployment was not looked up")
+	}
+	now = now.Add(time.Minute)
+	if err := tell("https://files.example/3"); err == nil {
+		t.Error("after a minute nothing was looked up")
+	}
+}

@@ -107,11 +107,12 @@ func blackboardProfile() *Profile {
 					"middle_name": "", "family_name": pr.Family, "email": pr.Email, "lis_person_sourcedid": pr.Username,
 				}
 			},
-			Enrollments: func(q url.Values) bool { return q.Get("groups") == "true" },
-			Message:     plainMessage,
-			ContextID:   func(*Platform) string { return derived(32, "blackboard/context") },
-			OwnID:       wholeURL,
-			Unknown:     true,
+			Enrollments:  func(q url.Values) bool { return q.Get("groups") == "true" },
+			Message:      plainMessage,
+			ContextID:    func(*Platform) string { return derived(32, "blackboard/context") },
+			OwnID:        wholeURL,
+			UnknownPages: true,
+			UnknownDiffs: true,
 		},
 		DeepLinking: &DeepLinkingRules{
 			ReturnPath: "/webapps/blackboard/controller/lti/v2/deeplinking",

@@ -95,7 +95,8 @@ func brightspaceProfile() *Profile {
 			ContextID:    func(p *Platform) string { return p.courseID() },
 			OwnID:        wholeURL,
 			OnlyVisitors: true,
-			Unknown:      true,
+			UnknownPages: true,
+			UnknownDiffs: true,
 		},
 		DeepLinking: &DeepLinkingRules{ // beyond the kid that it wants in the header, nothing is published
 			ReturnPath:  "/d2l/lti/deeplinking/{course}",

@@ -381,38 +381,3 @@ func canvasMemberRoles(pr *Person) []string {
 		return []string{roleMember + "Learner"}
 	}
 }
-
-// canvasPage: limit is honoured, but the links carry page and per_page instead.
-func canvasPage(u *url.URL, total int) pageWindow {
-	q := u.Query()
-	size := 50
-	for _, name := range []string{"limit", "per_page"} {
-		if n, err := strconv.Atoi(q.Get(name)); err == nil && n > 0 {
-			size = min(n, 50)
-		}
-	}
-	page := 1
-	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 0 && n < 1<<20 {
-		page = n
-	}
-	last := max(1, (total+size-1)/size)
-	link := func(n int, rel string) string {
-		v := u.Query()
-		v.Del("limit")
-		v.Set("page", strconv.Itoa(n))
-		v.Set("per_page", strconv.Itoa(size))
-		c := *u
-		c.RawQuery = v.Encode()
-		return "<" + c.String() + `>; rel="` + rel + `"`
-	}
-	links := []string{link(page, "current")}
-	if page < last {
-		links = append(links, link(page+1, "next"))
-	}
-	if page > 1 {
-		links = append(links, link(page-1, "prev"))
-	}
-	links = append(links, link(1, "first"), link(last, "last"))
-	from := min(total, (page-1)*size)
-	return pageWindow{from: from, to: min(total, from+size), link: strings.Join(links, ",")}
-}

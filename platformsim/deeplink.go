@@ -38,6 +38,7 @@ type DeepLinkingRules struct {
 	NeedURL    bool              // a link without a URL is broken
 	OtherTypes bool              // lax: types that were not offered are taken, too
 	NoLineItem bool              // lineItem is refused
+	ByLine     bool              // custom is kept as lines of name=value, so that a line break ends a value
 	Replaces   bool              // the links of earlier responses go
 	Repost     bool              // without a session the page posts once more
 	// Fail shows what is wrong. Nil means a page with status 400.
@@ -58,7 +59,6 @@ type deepRequest struct {
 	hasData  bool
 	accept   []any
 	multiple bool
-	started  time.Time
 }
 
 // DeepLinkingResponse is one response that came, and what became of it.
@@ -90,7 +90,7 @@ func (p *Platform) deepLinking(l *launch, c map[string]any) error {
 		delete(c, claimLTI+"resource_link")
 	}
 	settings := rules.Settings(p, l)
-	req := &deepRequest{tool: l.tool, person: l.person, started: p.sim.now()}
+	req := &deepRequest{tool: l.tool, person: l.person}
 	req.accept = settings["accept_types"].([]any)
 	req.multiple, _ = settings["accept_multiple"].(bool)
 	uri := p.expand(rules.ReturnPath, l.tool, "")
@@ -297,129 +297,6 @@ func (p *Platform) deepRequestOf(r *http.Request, t *tool, user *Person, tok *jw
 		}
 	}
 	return nil, deepRefusal(tokRequest, wrong)
-}
-
-// contentItem is one item as the platform understands it.
-type contentItem struct {
-	raw      json.RawMessage
-	Type     string            `json:"type"`
-	Title    string            `json:"title"`
-	Text     string            `json:"text"`
-	URL      string            `json:"url"`
-	HTML     string            `json:"html"`
-	Custom   map[string]string `json:"custom"`
-	LineItem *struct {
-		Label        string   `json:"label"`
-		ScoreMaximum *float64 `json:"scoreMaximum"`
-		ResourceID   string   `json:"resourceId"`
-		Tag          string   `json:"tag"`
-	} `json:"lineItem"`
-}
-
-// checkItems reads content_items and holds them to what was asked for.
-func (p *Platform) checkItems(req *deepRequest, tok *jwt) ([]*contentItem, *deepFailure) {
-	refuse := func(text string) ([]*contentItem, *deepFailure) { return nil, deepRefusal(tokTimes, text) }
-	for _, name := range []string{"msg", "log", "errormsg", "errorlog"} {
-		if v, present := tok.claims[claimDL+name]; present {
-			if _, text := v.(string); !text {
-				return refuse(name + " must be text")
-			}
-		}
-	}
-	v, present := tok.claims[claimDL+"content_items"]
-	if !present {
-		return nil, nil
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return refuse(err.Error())
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil || list == nil {
-		return refuse("content_items must be an array")
-	}
-	rules := p.profile.DeepLinking
-	if strict := !p.cfg.Lax || rules.Checks.Items; strict && len(list) > 1 && !req.multiple {
-		return refuse("several items came, one was asked for")
-	}
-	var items []*contentItem
-	for _, one := range list {
-		item := &contentItem{raw: one}
-		if json.Unmarshal(one, item) != nil {
-			return refuse("an item is malformed; custom must map text to text")
-		}
-		if !slices.Contains(req.accept, any(item.Type)) && !(p.cfg.Lax && rules.OtherTypes) {
-			return refuse(fmt.Sprintf("the type %q was not offered", item.Type))
-		}
-		if wrong := item.wrong(rules); wrong != "" {
-			return refuse(item.Type + ": " + wrong)
-		}
-		items = append(items, item)
-	}
-	return items, nil
-}
-
-// wrong names what an item lacks, or "".
-func (c *contentItem) wrong(rules *DeepLinkingRules) string {
-	switch c.Type {
-	case "link", "file", "image":
-		if absolute(c.URL) != nil {
-			return "url is missing or not absolute"
-		}
-	case "html":
-		if c.HTML == "" {
-			return "html is missing"
-		}
-	}
-	if c.URL != "" && absolute(c.URL) != nil {
-		return "url is not absolute"
-	}
-	switch li := c.LineItem; {
-	case li == nil:
-	case rules.NoLineItem:
-		return "lineItem is not taken here"
-	case li.ScoreMaximum == nil || *li.ScoreMaximum <= 0:
-		return "lineItem needs a scoreMaximum above 0"
-	}
-	return ""
-}
-
-// addItems makes links and line items, and returns the links' ids. Items of other types need nothing of the platform.
-func (p *Platform) addItems(t *tool, items []*contentItem) []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rules := p.profile.DeepLinking
-	if rules.Replaces {
-		p.links = slices.DeleteFunc(p.links, func(l *Link) bool { return l.DeepLinked && l.Tool == t.cfg.Name })
-	}
-	var ids []string
-	for _, item := range items {
-		if item.Type != "ltiResourceLink" || len(p.links) >= maxItems {
-			continue
-		}
-		l := &Link{Tool: t.cfg.Name, Title: item.Title, Text: item.Text, TargetLinkURI: item.URL, Custom: item.Custom}
-		if l.Title == "" {
-			l.Title = t.cfg.Name
-		}
-		if item.URL == "" {
-			l.TargetLinkURI = t.target
-			if rules.NeedURL {
-				l.Title, l.TargetLinkURI = "Tool (Invalid Link)", ""
-			}
-		}
-		p.addDeepLink(l)
-		ids = append(ids, l.ID)
-		if li := item.LineItem; li != nil && len(p.items) < maxItems {
-			label := li.Label
-			if label == "" {
-				label = l.Title
-			}
-			p.addItem(&LineItem{
-				Tool: t.cfg.Name, Label: label, ScoreMaximum: *li.ScoreMaximum, ResourceID: li.ResourceID, Tag: li.Tag, ResourceLinkID: l.ID,
-			})
-		}
-	}
-	return ids
 }
 
 // DeepLinkingResponses returns the last responses that came, refused ones too, oldest first.

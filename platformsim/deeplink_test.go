@@ -317,6 +317,14 @@ func TestDeepLinkingWays(t *testing.T) {
 		t.Errorf("message: %s", page.Body)
 	}
 	m := newBench(t, "moodle")
+	lines := quizItem()
+	lines["custom"] = map[string]string{"chapter": "1\nextra=yes\nlost"}
+	r := m.pick("teacher")
+	r.post(r.returnURL(), m.sign(r.response(lines)))
+	links = m.platform().Links()
+	if custom := links[len(links)-1].Custom; len(custom) != 2 || custom["chapter"] != "1" || custom["extra"] != "yes" {
+		t.Errorf("moodle keeps custom %v", custom)
+	}
 	uri, err := url.Parse(m.pick("teacher").returnURL())
 	if err != nil || uri.Query().Get("sesskey") == "" {
 		t.Errorf("moodle: %v %v", uri, err)

@@ -59,7 +59,8 @@
 //
 // Real platforms forgive a lot: Moodle looks at neither aud nor jti of a client assertion. By default every platform
 // here checks all of aud, iss = sub = client_id, exp, iat, jti (once), kid and, where it is present, the deployment
-// claim; PlatformConfig.Lax leaves only the real platform's checks.
+// claim; and of a response to deep linking everything that the specification asks for. PlatformConfig.Lax leaves only the
+// real platform's checks.
 //
 // A platform offers only the services that the real one has; Profile.NotOffered says why one is missing. What a
 // platform's code or documentation does not say is not invented: it follows the specifications, and a switch of

@@ -34,8 +34,9 @@ type LineItem struct {
 	SubmissionReview json.RawMessage            `json:"submission_review,omitempty"`
 	Extensions       map[string]json.RawMessage `json:"extensions,omitempty"` // members whose names are URLs
 
-	Locked bool              `json:"locked"`
-	Grades map[string]*Grade `json:"grades"` // by user id
+	Locked   bool              `json:"locked"`
+	Attempts int               `json:"attempts"` // scores that each student may get; 0: any number
+	Grades   map[string]*Grade `json:"grades"`   // by user id
 }
 
 // Grade is one cell of the grade book.
@@ -143,6 +144,7 @@ func (p *Platform) Gradebook() []LineItem {
 type GradeChange struct {
 	LineItem string   `json:"line_item"`
 	Lock     *bool    `json:"lock,omitempty"`     // lock or unlock the line item
+	Attempts *int     `json:"attempts,omitempty"` // how many scores Canvas takes for each student; 0: any number
 	User     string   `json:"user,omitempty"`     // key of a student
 	Override *float64 `json:"override,omitempty"` // the teacher's own grade for User; scores no longer change it
 }
@@ -168,6 +170,9 @@ func (p *Platform) ChangeGrades(c GradeChange) error {
 		}
 		g.Score, g.Overridden = &v, true
 		li.Grades[pr.ID] = &g
+	}
+	if c.Attempts != nil {
+		li.Attempts = *c.Attempts
 	}
 	if c.Lock != nil {
 		li.Locked = *c.Lock

@@ -154,6 +154,7 @@ func moodleProfile() *Profile {
 				}
 			},
 			OtherTypes: true,
+			ByLine:     true,
 			Repost:     true,
 			Fail: func(p *Platform, w http.ResponseWriter, f *deepFailure) {
 				text := f.text

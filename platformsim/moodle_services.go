@@ -113,6 +113,8 @@ func moodleFailure(w http.ResponseWriter, r *http.Request, f *failure, body []by
 		// and the status with it.
 		if bytes.ContainsRune(body, '\n') {
 			status = http.StatusOK
+		} else if reasonPhrase(w, r, status, f.text+": "+string(body), mediaScore+"; charset=utf-8", "[]") {
+			return
 		}
 		w.Header().Set("Content-Type", mediaScore+"; charset=utf-8")
 		w.WriteHeader(status)

@@ -40,7 +40,7 @@ func (p *Platform) listMembers(w http.ResponseWriter, r *http.Request) *failure 
 		}
 	}
 	win := rules.Page(p.requestURL(r), len(who))
-	if rules.Unknown && p.cfg.RosterPage > 0 {
+	if rules.UnknownPages && p.cfg.RosterPage > 0 {
 		win = offsetPage(p.requestURL(r), len(who), p.cfg.RosterPage, "offset")
 	}
 	if link := joinLinks(win.link, p.differencesLink(ask.tool)); link != "" {
@@ -72,7 +72,7 @@ func (p *Platform) memberQuery(r *http.Request) (ask memberQuery, f *failure) {
 	q := r.URL.Query()
 	ask = memberQuery{tool: t, role: q.Get("role"), since: -1}
 	ask.enrollments = rules.Enrollments != nil && rules.Enrollments(q)
-	if p.cfg.Differences && rules.Unknown && q.Has("since") {
+	if p.cfg.Differences && rules.UnknownDiffs && q.Has("since") {
 		ask.since = atoiOr(q.Get("since"), 0)
 	}
 	if rlid := q.Get("rlid"); rlid != "" {
@@ -111,7 +111,7 @@ func (p *Platform) wanted(ask memberQuery) []int32 {
 
 // differencesLink is where to ask later for what has changed; empty where it is not offered.
 func (p *Platform) differencesLink(t *tool) string {
-	if !p.cfg.Differences || !p.profile.NRPS.Unknown {
+	if !p.cfg.Differences || !p.profile.NRPS.UnknownDiffs {
 		return ""
 	}
 	_, seq := p.crowd.state(0)

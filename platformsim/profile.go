@@ -171,7 +171,8 @@ type NRPSRules struct {
 	EmptyBody    bool     // an empty roster is an empty body
 	OnlyVisitors bool     // who never launched the tool is not listed
 	AlwaysActive bool     // whoever is not active is not listed
-	Unknown      bool     // PlatformConfig.RosterPage makes pages, and Differences offers differences
+	UnknownPages bool     // PlatformConfig.RosterPage makes pages
+	UnknownDiffs bool     // PlatformConfig.Differences offers differences
 
 	Enrollments func(q url.Values) bool                 // members come with their groups; nil: never
 	Refuse      func(p *Platform, members int) *failure // a roster that is not given; nil: each is

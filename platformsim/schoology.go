@@ -107,10 +107,10 @@ func schoologyProfile() *Profile {
 					"given_name": pr.Given, "family_name": pr.Family, "email": pr.Email,
 				}
 			},
-			Unknown:   true,
-			Message:   plainMessage,
-			ContextID: func(p *Platform) string { return p.courseID() },
-			OwnID:     wholeURL,
+			UnknownDiffs: true,
+			Message:      plainMessage,
+			ContextID:    func(p *Platform) string { return p.courseID() },
+			OwnID:        wholeURL,
 		},
 		DeepLinking: &DeepLinkingRules{ // from Add Materials; what of a response is checked is not published
 			ReturnPath:  "/lti-service/tool/{client}/deep-linking",

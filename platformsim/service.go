@@ -8,9 +8,11 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -42,13 +44,13 @@ const (
 	trickle      = 20 // parts of a slow body
 )
 
-// ServiceRequest is one request that reached a service, and the status of the answer: 0 where none was sent.
+// ServiceRequest is one request that reached a service, written down once it was answered: the client may be faster.
 type ServiceRequest struct {
 	Time     time.Time `json:"time"`
 	Endpoint string    `json:"endpoint"`
 	Method   string    `json:"method"`
-	URI      string    `json:"uri"` // path and query
-	Status   int       `json:"status"`
+	URI      string    `json:"uri"`             // path and query
+	Status   int       `json:"status"`          // of the answer; 0: none was sent
 	Fault    Fault     `json:"fault,omitempty"` // what was done wrong on purpose
 }
 
@@ -136,6 +138,28 @@ func badStatusLine(w http.ResponseWriter) {
 	if _, err := buffer.WriteString("HTTP/1.0 0 Error writing to database\r\nConnection: close\r\n\r\n"); err == nil {
 		_ = buffer.Flush() // the client has gone: nobody to tell
 	}
+}
+
+// reasonPhrase answers with words of its own behind the status, which net/http does not do, and closes the connection. It
+// reports false, and answers nothing, where the protocol has no reason phrase or the answer is held back.
+func reasonPhrase(w http.ResponseWriter, r *http.Request, status int, reason, media, body string) bool {
+	if r.ProtoMajor != 1 {
+		return false
+	}
+	connection, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = connection.Close() }() // what was not sent by now never will be
+	if seen, ok := w.(*statusWriter); ok {
+		seen.status = status
+	}
+	_, err = fmt.Fprintf(buffer, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, strings.ReplaceAll(reason, "\r", " "), media, len(body), body)
+	if err == nil {
+		_ = buffer.Flush() // the client has gone: nobody to tell
+	}
+	return true
 }
 
 // bomb sends a small body that becomes a large one: blanks, so that it could go on to be JSON.

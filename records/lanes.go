@@ -172,7 +172,8 @@ type Lanes interface {
 	Start(ctx context.Context, lease Lease) error
 
 	// Finish records what came of the claim, durably, clears Started and gives the lease back. An outcome that is not
-	// open lets the lane's next entry come first, due as it was. Finish returns ErrLeaseLost where the lane was given
+	// open lets the lane's next entry come first, due as it was. Where an Ordered entry is delivered or unconfirmed, open
+	// ones with an earlier Sent, which were driven again meanwhile, become superseded. Finish returns ErrLeaseLost where the lane was given
 	// to another meanwhile; a lease that is merely over is still good for it.
 	Finish(ctx context.Context, lease Lease, outcome Outcome) (LaneEntry, error)
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,12 +36,6 @@ type Sender interface {
 	Send(ctx context.Context, sending ags.Sending) ags.Answer
 }
 
-// Result is what a platform has for a user and a line item.
-type Result struct {
-	Score, Maximum *float64 // nil: none
-	Comment        string
-}
-
 // Config configures a Book.
 type Config struct {
 	Lanes  records.Lanes // required
@@ -52,7 +45,7 @@ type Config struct {
 	Registration func(name string) (*platform.Registration, error)
 
 	// ReadResult reads what the platform has for one user; nil: it has nothing. Nil: platforms are never asked.
-	ReadResult func(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, userID string) (*Result, error)
+	ReadResult func(ctx context.Context, registration *platform.Registration, endpoint lti.GradeEndpoint, userID string) (*lti.Result, error)
 
 	// As in outbox.Config.
 	DiscardBefore, DoubtBefore time.Time
@@ -232,53 +225,4 @@ func verdictOf(answer ags.Answer) outbox.Verdict {
 		verdict.Report.Reason, verdict.Report.Message, verdict.Report.Metadata = problem.Reason, problem.Message, problem.Metadata
 	}
 	return verdict
-}
-
-// evidence asks the platform what it has, where it was granted that we may.
-func (b *Book) evidence(ctx context.Context, entry *records.LaneEntry) outbox.Proof {
-	kept, registration, err := b.open(entry)
-	if err != nil || !slices.Contains(kept.Endpoint.Scopes, lti.ScopeResultReadOnly) {
-		return outbox.NoProof
-	}
-	var sent struct {
-		ScoreGiven      *float64 `json:"scoreGiven"`
-		ScoreMaximum    *float64 `json:"scoreMaximum"`
-		Comment         string   `json:"comment"`
-		GradingProgress string   `json:"gradingProgress"`
-	}
-	if err := json.Unmarshal(kept.Body, &sent); err != nil || sent.ScoreGiven == nil || sent.GradingProgress != lti.GradingFullyGraded {
-		return outbox.NoProof // such a score leaves nothing that could be read
-	}
-	result, err := b.config.ReadResult(ctx, registration, kept.Endpoint, kept.UserID)
-	if err != nil {
-		switch problemOf(err).Reason.Info().Code {
-		case lti.CodeUnavailable, lti.CodeResourceExhausted, lti.CodeDeadlineExceeded, lti.CodeCanceled:
-			return outbox.NotYet
-		}
-		return outbox.NoProof
-	}
-	if result == nil || result.Score == nil {
-		return outbox.Missing
-	}
-	maximum := result.Maximum
-	if maximum == nil {
-		maximum = sent.ScoreMaximum
-	}
-	switch {
-	case !sameShare(*result.Score, *maximum, *sent.ScoreGiven, *sent.ScoreMaximum):
-		return outbox.Missing
-	case sent.Comment != "" && result.Comment != sent.Comment:
-		return outbox.NoProof // the same score may be an earlier one
-	}
-	return outbox.Arrived
-}
-
-// sameShare compares two scores as shares of their maxima, as far as platforms keep them apart. More than the maximum
-// counts as the maximum: some platforms cut it off.
-func sameShare(a, aMaximum, b, bMaximum float64) bool {
-	if aMaximum <= 0 || bMaximum <= 0 {
-		return false
-	}
-	difference := min(a/aMaximum, 1) - min(b/bMaximum, 1)
-	return difference < 1e-4 && difference > -1e-4
 }

@@ -86,10 +86,9 @@ func TestDeepLinking(t *testing.T) {
 				t.Errorf("the link that was made: %v, custom %v", made.ResourceLink, made.Custom)
 			}
 
-			// Who changes his mind is taken back as well, with the same token.
-			cancelled := must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: settings.GetDeepLinkingToken(), ErrorMessage: "Nothing chosen"}))(t)
+			// Who chooses nothing is taken back as well.
 			a, l = c.pick(name)
-			cancelled = must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: l.DeepLinking.DeepLinkingToken}))(t)
+			cancelled := must(c.launches.BuildDeepLinkingResponse(t.Context(), &pb.BuildDeepLinkingResponseRequest{DeepLinkingToken: l.DeepLinking.DeepLinkingToken, ErrorMessage: "Nothing chosen"}))(t)
 			must(a.browser.Return(t.Context(), platformsim.FormOf([]byte(cancelled.Reply.Body))))(t)
 			responses = there.DeepLinkingResponses()
 			if last := responses[len(responses)-1]; last.Error != "" || len(last.Links) != 0 {
@@ -268,7 +267,6 @@ func TestSendEvents(t *testing.T) {
 	for field, request := range map[string]*pb.SendEventsRequest{
 		"endpoint":                      {EnvelopeJson: fmt.Sprintf(envelope, 2)},
 		"envelope_json":                 {Endpoint: l.Events, EnvelopeJson: "{}"},
-		"durable":                       {Endpoint: l.Events, EnvelopeJson: fmt.Sprintf(envelope, 2), Durable: true},
 		"endpoint.caliper_endpoint_uri": {Endpoint: &pb.EventEndpoint{Registration: "brightspace", DeploymentId: l.DeploymentId, CaliperEndpointUri: "https://" + strings.Repeat("x", 4096)}, EnvelopeJson: fmt.Sprintf(envelope, 2)},
 	} {
 		_, err := c.events.SendEvents(t.Context(), request)
@@ -278,10 +276,30 @@ func TestSendEvents(t *testing.T) {
 	}
 	elsewhere := proto.Clone(l.Events).(*pb.EventEndpoint)
 	elsewhere.CaliperEndpointUri = "https://evil.example/caliper"
-	_, err := c.events.SendEvents(t.Context(), &pb.SendEventsRequest{Endpoint: elsewhere, EnvelopeJson: fmt.Sprintf(envelope, 2)})
-	refused(t, err, lti.ReasonServiceOriginPending)
+	for _, durable := range []bool{false, true} {
+		_, err := c.events.SendEvents(t.Context(), &pb.SendEventsRequest{Endpoint: elsewhere, EnvelopeJson: fmt.Sprintf(envelope, 2), Durable: durable})
+		refused(t, err, lti.ReasonServiceOriginPending)
+	}
 	if requests := there.EventRequests(); len(requests) != 1 {
 		t.Errorf("%d requests", len(requests))
+	}
+
+	// Kept ones are answered before they arrive, and arrive.
+	answer = must(c.events.SendEvents(t.Context(), &pb.SendEventsRequest{Endpoint: l.Events, EnvelopeJson: fmt.Sprintf(envelope, 3), Durable: true}))(t)
+	if answer.State != pb.EventDeliveryState_EVENT_DELIVERY_STATE_QUEUED || answer.DeliverTime != nil {
+		t.Errorf("answer = %v", answer)
+	}
+	look, patience := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer look.Stop()
+	for len(there.EventRequests()) < 2 {
+		select {
+		case <-look.C:
+		case <-patience:
+			t.Fatal("the kept envelope did not arrive")
+		}
+	}
+	if last := there.EventRequests()[1]; last.Error != "" || string(last.Envelope) != fmt.Sprintf(envelope, 3) {
+		t.Errorf("it came as %+v", last)
 	}
 }
 

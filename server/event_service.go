@@ -31,16 +31,20 @@ func (s *eventService) SendEvents(ctx context.Context, request *pb.SendEventsReq
 	if len(request.Endpoint.CaliperEndpointUri) > maxURILength {
 		return nil, lti.FieldError("endpoint.caliper_endpoint_uri", "it is longer than %d bytes", maxURILength)
 	}
-	if request.Durable {
-		return nil, lti.FieldError("durable", "this sidecar keeps no events; send without it, and repeat the call where it fails")
-	}
-	taken, err := s.config.Events.Send(ctx, registration, lti.EventEndpoint{
+	endpoint := lti.EventEndpoint{
 		Registration:       registration.Name,
 		DeploymentID:       request.Endpoint.DeploymentId,
 		URI:                request.Endpoint.CaliperEndpointUri,
 		Scopes:             request.Endpoint.Scopes,
 		FederatedSessionID: request.Endpoint.FederatedSessionId,
-	}, request.EnvelopeJson)
+	}
+	if request.Durable {
+		if err := s.config.Events.Keep(ctx, registration, endpoint, request.EnvelopeJson); err != nil {
+			return nil, err
+		}
+		return &pb.SendEventsResponse{State: pb.EventDeliveryState_EVENT_DELIVERY_STATE_QUEUED}, nil
+	}
+	taken, err := s.config.Events.Send(ctx, registration, endpoint, request.EnvelopeJson)
 	if err != nil {
 		return nil, err
 	}

@@ -155,6 +155,7 @@ type sidecar struct {
 type settings struct {
 	registrations []platform.Registration
 	wrap          func(*server.Config)
+	blind         bool // platforms are not asked for results
 	held          bool // the outbox waits for the operator
 }
 
@@ -181,17 +182,30 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 	learned := must(platform.NewLearned(platform.LearnedConfig{Store: store}))(t)
 	tokens := must(servicetoken.New(servicetoken.Config{HTTP: client, Signer: toolKeys}))(t)
 	reader := must(pages.NewReader(pages.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t)
-	book := must(scores.New(scores.Config{
-		Lanes: must(store.Lanes(boltstore.LanesConfig{}))(t), Registration: registry.ByName, Held: s.held, Logger: logger,
+	lineItems := must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t)
+	lanes := must(store.Lanes(boltstore.LanesConfig{}))(t)
+	bookConfig := scores.Config{
+		Lanes: lanes, Registration: registry.ByName, Held: s.held, Logger: logger,
 		Grades: must(ags.New(ags.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+	}
+	if !s.blind {
+		bookConfig.ReadResult = scores.ReadResults(lineItems)
+	}
+	book := must(scores.New(bookConfig))(t)
+	queue := must(events.NewQueue(events.QueueConfig{
+		Lanes: lanes, Held: s.held, Logger: logger,
+		Client:       must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		Registration: func(_ context.Context, name, _ string) (*platform.Registration, error) { return registry.ByName(name) },
 	}))(t)
 	running, stop := context.WithCancel(context.Background())
-	ran := make(chan struct{})
-	go func() { defer close(ran); book.Run(running) }()
+	var ran sync.WaitGroup
+	ran.Go(func() { book.Run(running) })
+	ran.Go(func() { queue.Run(running) })
 	t.Cleanup(func() {
 		stop()
-		<-ran
+		ran.Wait()
 		book.Close()
+		queue.Close()
 		tokens.Close()
 		platformKeys.Close()
 		client.Close()
@@ -203,10 +217,10 @@ func start(t *testing.T, changes ...func(*settings)) *sidecar {
 		Learned:   learned,
 		Tokens:    tokens,
 		Scores:    book,
-		LineItems: must(ags.NewLineItemClient(ags.LineItemConfig{HTTP: client, Tokens: must(servicetoken.NewShared(tokens))(t), Pages: reader, Allowed: learned.CheckOrigin}))(t),
+		LineItems: lineItems,
 		Rosters:   must(nrps.New(nrps.Config{Pages: reader}))(t),
 		Groups:    must(groups.New(groups.Config{Pages: reader}))(t),
-		Events:    must(events.New(events.Config{HTTP: client, Tokens: tokens, Allowed: learned.CheckOrigin, Dialect: learned.Dialect}))(t),
+		Events:    queue,
 		ToolKeys:  toolKeys,
 		Logger:    logger,
 	}

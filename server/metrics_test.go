@@ -3,6 +3,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/records"
 )
 
 // get returns the status and the body of an answer of the metrics listener.
@@ -71,5 +74,37 @@ func TestProbes(t *testing.T) {
 		if status, _ := get(t, NewMetrics().Handler(func() bool { return test.ready }), test.path); status != test.want {
 			t.Errorf("%s, ready %t: status %d, want %d", test.path, test.ready, status, test.want)
 		}
+	}
+}
+
+// What waits for platforms shows in the metrics, as it is at that moment.
+func TestScoreMetrics(t *testing.T) {
+	m := NewMetrics()
+	handler := m.Handler(func() bool { return true })
+	var counts records.LaneCounts
+	var failure error
+	if err := m.ShowScores(func(context.Context) (records.LaneCounts, error) { return counts, failure }, true); err != nil {
+		t.Fatal(err)
+	}
+	shows := func(lines ...string) string {
+		t.Helper()
+		status, text := get(t, handler, "/metrics")
+		for _, line := range lines {
+			if status != http.StatusOK || !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("status %d, no line %s", status, line)
+			}
+		}
+		return text
+	}
+	m.CountScore(records.StateDelivered)
+	shows("ltisidecar_scores_open 0", "ltisidecar_scores_oldest_open_seconds 0", "ltisidecar_scores_held 1", "ltisidecar_scores_readable 1",
+		`ltisidecar_scores{state="refused"} 0`, `ltisidecar_score_outcomes_total{state="delivered"} 1`)
+	counts = records.LaneCounts{Open: 3, OldestOpen: time.Now().Add(-time.Hour), States: map[records.EntryState]int{records.StateQueued: 2, records.StateRefused: 5}}
+	if text := shows("ltisidecar_scores_open 3", `ltisidecar_scores{state="queued"} 2`, `ltisidecar_scores{state="refused"} 5`); !strings.Contains(text, "\nltisidecar_scores_oldest_open_seconds 36") {
+		t.Error("the oldest is not an hour old")
+	}
+	failure = errors.New("no store")
+	if text := shows("ltisidecar_scores_readable 0", "ltisidecar_scores_held 1"); strings.Contains(text, "ltisidecar_scores_open") {
+		t.Error("what cannot be counted is shown")
 	}
 }

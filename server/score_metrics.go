@@ -29,6 +29,7 @@ func (m *Metrics) ShowScores(counts func(context.Context) (records.LaneCounts, e
 		kept:   prometheus.NewDesc("ltisidecar_scores", "Scores that are kept, by state.", []string{"state"}, nil),
 		open:   prometheus.NewDesc("ltisidecar_scores_open", "Scores that are still to be delivered.", nil, nil),
 		oldest: prometheus.NewDesc("ltisidecar_scores_oldest_open_seconds", "Age of the oldest score that is still to be delivered; 0 where there is none.", nil, nil),
+		read:   prometheus.NewDesc("ltisidecar_scores_readable", "1 where the scores that are kept could be counted, else 0, and the others are missing.", nil, nil),
 		held:   prometheus.NewDesc("ltisidecar_scores_held", "1 where the outbox waits for the operator, else 0.", nil, nil),
 	}
 	if held {
@@ -39,14 +40,14 @@ func (m *Metrics) ShowScores(counts func(context.Context) (records.LaneCounts, e
 
 // scoreCollector reads the outbox when metrics are read.
 type scoreCollector struct {
-	counts                   func(context.Context) (records.LaneCounts, error)
-	kept, open, oldest, held *prometheus.Desc
-	isHeld                   float64
+	counts                         func(context.Context) (records.LaneCounts, error)
+	kept, open, oldest, read, held *prometheus.Desc
+	isHeld                         float64
 }
 
 // Describe implements prometheus.Collector.
 func (c *scoreCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{c.kept, c.open, c.oldest, c.held} {
+	for _, description := range []*prometheus.Desc{c.kept, c.open, c.oldest, c.read, c.held} {
 		descriptions <- description
 	}
 }
@@ -58,9 +59,10 @@ func (c *scoreCollector) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(c.held, prometheus.GaugeValue, c.isHeld)
 	counts, err := c.counts(ctx)
 	if err != nil {
-		metrics <- prometheus.NewInvalidMetric(c.open, err)
+		metrics <- prometheus.MustNewConstMetric(c.read, prometheus.GaugeValue, 0) // all other metrics are shown all the same
 		return
 	}
+	metrics <- prometheus.MustNewConstMetric(c.read, prometheus.GaugeValue, 1)
 	age := 0.0
 	if !counts.OldestOpen.IsZero() {
 		age = max(time.Since(counts.OldestOpen).Seconds(), 0)

@@ -45,9 +45,10 @@ type Groups interface {
 	Sets(ctx context.Context, registration *platform.Registration, endpoint lti.GroupEndpoint, options groups.Options) ([]lti.GroupSet, error)
 }
 
-// Events sends Caliper events.
+// Events sends Caliper events, or keeps them until their platforms have them. An *events.Queue is one.
 type Events interface {
 	Send(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) (time.Time, error)
+	Keep(ctx context.Context, registration *platform.Registration, endpoint lti.EventEndpoint, envelope string) error
 }
 
 // ToolKeys gives the tool's public keys.
@@ -91,7 +92,7 @@ func New(config Config) (*Server, error) {
 
 // Limits of the gRPC server. Each is explicit: the library's own are unlimited streams and 16 MiB of headers.
 const (
-	maxStreams     = 256       // concurrent, on one connection
+	maxStreams     = 128       // concurrent, on one connection: beyond, calls wait at the caller, where they cost us nothing
 	maxHeaderList  = 16 << 10  // bytes
 	maxMessage     = 264 << 10 // bytes received: a body of notices has at most 256 KiB, an id_token 128 KiB
 	maxSend        = 4 << 20   // bytes
@@ -100,6 +101,7 @@ const (
 	keepaliveWait  = 20 * time.Second
 	minClientPing  = 10 * time.Second
 	defaultTimeout = 30 * time.Second // of a unary call whose caller sets no deadline
+	streamWorkers  = 64               // goroutines that stay: a new one would have to grow its stack for each call
 )
 
 // Options returns the options that every gRPC server of the sidecar takes.
@@ -112,6 +114,7 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.ConnectionTimeout(handshake),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveWait}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.UnaryInterceptor(s.interceptUnary),
 		grpc.StreamInterceptor(s.interceptStream),
 	}

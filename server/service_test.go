@@ -459,9 +459,25 @@ func TestServiceFaults(t *testing.T) {
 	}
 }
 
-// A score whose answer was lost is shown as unconfirmed, and delivered by a repeat of the same bytes.
-func TestScoreAnswerLost(t *testing.T) {
+// A score whose answer was lost is found in the platform's results, without a repeat.
+func TestScoreAnswerLostAndResultsReadable(t *testing.T) {
 	c := start(t)
+	eachPlatform(t, func(t *testing.T, name string) {
+		l := c.launchAt(name, "student10")
+		fault(t, name, platformsim.FaultSetting{Fault: platformsim.FaultScoreAnswerLost})
+		delivery := must(c.post(l.Grades, score(l.User.Id, 4)))(t)
+		if delivery.State != pb.DeliveryState_DELIVERY_STATE_DELIVERED || delivery.Attempts != 1 {
+			t.Error(delivery)
+		}
+		if got := grade(t, name, "quiz", l.User.Id); got.Score == nil || *got.Score != 40 || got.Posts != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Where results cannot be read, it is shown as unconfirmed, and delivered by a repeat of the same bytes.
+func TestScoreAnswerLost(t *testing.T) {
+	c := start(t, func(s *settings) { s.blind = true })
 	eachPlatform(t, func(t *testing.T, name string) {
 		l := c.launchAt(name, "student9")
 		s := score(l.User.Id, 6)

@@ -63,6 +63,8 @@ type Config struct {
 type ListenConfig struct {
 	Socket  string `yaml:"socket"`
 	TCP     string `yaml:"tcp"`
+	JSON    string `yaml:"json"`
+	JSONTCP string `yaml:"json_tcp"`
 	JWKS    string `yaml:"jwks"`
 	Metrics string `yaml:"metrics"`
 }
@@ -225,7 +227,13 @@ func (c *configCheck) run(base string) {
 	if config.Keys.Directory == "" {
 		config.Keys.Directory = "keys"
 	}
-	for _, path := range []*string{&config.Listen.Socket, &config.DataDir, &config.Keys.Directory, &config.Outbound.CAFile} {
+	switch config.Listen.JSON {
+	case "":
+		config.Listen.JSON = config.Listen.defaultJSON()
+	case noListener:
+		config.Listen.JSON = ""
+	}
+	for _, path := range []*string{&config.Listen.Socket, &config.Listen.JSON, &config.DataDir, &config.Keys.Directory, &config.Outbound.CAFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(base, *path)
 		}
@@ -233,7 +241,14 @@ func (c *configCheck) run(base string) {
 	if len(config.Listen.Socket) > maxSocketPath {
 		c.wrong("listen.socket", "the path has %d bytes; the system allows %d", len(config.Listen.Socket), maxSocketPath)
 	}
+	if len(config.Listen.JSON) > maxSocketPath {
+		c.wrong("listen.json", "the path has %d bytes; the system allows %d: name a shorter one, or write none", len(config.Listen.JSON), maxSocketPath)
+	}
+	if config.Listen.JSON != "" && config.Listen.JSON == config.Listen.Socket {
+		c.wrong("listen.json", "it is the socket of listen.socket: write another: JSON needs its own")
+	}
 	c.checkLoopback("listen.tcp", config.Listen.TCP)
+	c.checkLoopback("listen.json_tcp", config.Listen.JSONTCP)
 	c.checkLoopback("listen.jwks", config.Listen.JWKS)
 	if address := config.Listen.Metrics; address != "" {
 		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {

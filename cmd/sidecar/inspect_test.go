@@ -150,6 +150,23 @@ inspect: 24 passed, 0 failed, 0 not judged; state, nonce and browser cannot be j
 	}
 }
 
+func TestInspectServices(t *testing.T) {
+	t.Parallel()
+	i := newInspected(t)
+	for want, patch := range map[string]map[string]any{
+		"ok services offered: roster, groups, events": {
+			lti.ClaimGradeEndpoint: nil, lti.ClaimMemberships: map[string]any{"context_memberships_url": "https://lms.example/m"},
+			lti.ClaimGroups: map[string]any{"context_groups_url": "https://lms.example/g"}, lti.ClaimCaliper: map[string]any{"caliper_endpoint_url": "https://lms.example/c"},
+		},
+		"ok services the token offers neither grades, roster, groups nor events": {lti.ClaimGradeEndpoint: nil},
+	} {
+		output, _ := i.run(i.token(patch))
+		if got := strings.Join(strings.Fields("ok services "+strings.TrimPrefix(line(output, "services"), "ok")), " "); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestInspectMasksPersonalData(t *testing.T) {
 	t.Parallel()
 	i := newInspected(t)

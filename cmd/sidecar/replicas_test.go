@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/platformsim"
 	pb "github.com/ltisidecar/ltisidecar/proto/ltisidecar/v1"
 	"github.com/ltisidecar/ltisidecar/testservers"
 )
@@ -209,6 +210,55 @@ func TestReplicasStartAtOnce(t *testing.T) {
 	for _, p := range processes {
 		p.stop()
 	}
+}
+
+// TestOutboxOutlivesItsSidecar kills the sidecar that took a score which the platform did not take yet: another one
+// delivers it, once.
+func TestOutboxOutlivesItsSidecar(t *testing.T) {
+	server := testservers.StartPostgres(t)
+	more := fmt.Sprintf("store: {url: %q, secret_file: shared.secret}\nkeys: {encryption_key_file: encryption.key}\n", server.URL())
+	one, two := newReplica(t, more), newReplica(t, more)
+	first, second := one.serve(), two.serve()
+	canvas := sim.Platform("canvas")
+	check(t, canvas.SetTool(platformsim.ToolConfig{Name: "quiz", LoginURI: loginURI, LaunchURIs: []string{launchURI}, JWKS: keySet(t, one)}))
+	_, l := one.launch("canvas")
+	posted := func() (stored int) {
+		for _, request := range canvas.ScoreRequests() {
+			if request.Stored && strings.Contains(string(request.Body), "outlives its sidecar") {
+				stored++
+			}
+		}
+		return stored
+	}
+	check(t, canvas.SetFault(platformsim.FaultSetting{Fault: platformsim.FaultServiceUnavailable, Sticky: true}))
+	t.Cleanup(canvas.ClearFaults)
+	five, ten := 5.0, 10.0
+	request := &pb.PostScoreRequest{Endpoint: l.Grades, RequestId: "outlives",
+		Score: &pb.Score{UserId: l.User.Id, ScoreGiven: &five, ScoreMaximum: &ten, Comment: "outlives its sidecar"}}
+	answer, err := pb.NewGradeServiceClient(one).PostScore(t.Context(), request)
+	check(t, err)
+	if state := answer.GetDelivery().GetState(); state != pb.DeliveryState_DELIVERY_STATE_QUEUED {
+		t.Fatalf("the delivery is %s", state)
+	}
+	first.kill()
+	canvas.ClearFaults()
+	for begun := time.Now(); ; {
+		again, err := pb.NewGradeServiceClient(two).PostScore(t.Context(), request) // a repeat of the request changes nothing
+		check(t, err)
+		if again.GetDelivery().GetDeliveryId() != answer.GetDelivery().GetDeliveryId() {
+			t.Fatal("the request was taken for another one")
+		}
+		if again.GetDelivery().GetState() == pb.DeliveryState_DELIVERY_STATE_DELIVERED {
+			break
+		}
+		if time.Since(begun) > 2*patience {
+			t.Fatalf("the delivery stays %s", again.GetDelivery().GetState())
+		}
+	}
+	if stored := posted(); stored != 1 {
+		t.Errorf("the platform took the score %d times", stored)
+	}
+	second.stop()
 }
 
 func TestEmbeddedStoreCheck(t *testing.T) {

@@ -58,6 +58,7 @@ func newServe() *cobra.Command {
 			for _, warning := range config.Warnings {
 				logger.Warn("configuration", "warning", warning)
 			}
+			tuneMemory(logger, os.DirFS("/"))
 			return serve(command.Context(), config, logger, flags)
 		},
 	}
@@ -110,10 +111,26 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epoch
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+2)
+	jsonListeners, err := listenJSON(ctx, config.Listen)
+	if err != nil {
+		for _, listener := range listeners {
+			err = errors.Join(err, listener.Close())
+		}
+		return err
+	}
+	failed := make(chan error, len(listeners)+len(jsonListeners)+2)
 	for _, listener := range listeners {
 		go func() { failed <- grpcServer.Serve(listener) }()
 	}
+	jsonServer := newJSONServer(api.JSONHandler())
+	for _, listener := range jsonListeners {
+		go func() {
+			if err := jsonServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	ends.add("JSON listener", jsonServer.Close) // of no use after a drain
 	if config.Listen.JWKS != "" {
 		end, err := serveHTTP(ctx, config.Listen.JWKS, api.JWKSHandler(), failed)
 		if err != nil {
@@ -131,7 +148,7 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epoch
 		}
 		ends.add("metrics listener", end)
 	}
-	logger.Info("ready", "version", version, "addresses", addresses(listeners), "registrations", len(config.Registrations), "dev", config.Dev, "start_duration", time.Since(begun))
+	logger.Info("ready", "version", version, "addresses", addresses(listeners), "json_addresses", addresses(jsonListeners), "registrations", len(config.Registrations), "dev", config.Dev, "start_duration", time.Since(begun))
 
 	select {
 	case <-ctx.Done():
@@ -141,7 +158,12 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epoch
 	}
 	logger.Info("stopping")
 	healthServer.Shutdown()
+	drained := make(chan error, 1)
+	go func() { drained <- drainJSON(jsonServer) }()
 	drain(grpcServer)
+	if err := <-drained; err != nil {
+		return fmt.Errorf("JSON listener: %w", err)
+	}
 	logger.Info("stopped")
 	return nil
 }
@@ -214,12 +236,20 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
-	book, err := openScores(ctx, config, logger, metrics, flags, held, grades, lineItems, ends)
+	kept, err := openOutbox(ctx, config, logger, flags, held)
+	if err != nil {
+		return nil, err
+	}
+	book, err := openScores(ctx, config, logger, metrics, kept, grades, lineItems, ends)
+	if err != nil {
+		return nil, err
+	}
+	queue, err := openEvents(ctx, config, logger, kept, sensors, learned, ends)
 	if err != nil {
 		return nil, err
 	}
 	return server.New(server.Config{
-		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: sensors, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
+		Registry: config.Registry, Launches: launches, Learned: learned, Tokens: tokens, Scores: book, LineItems: lineItems, Rosters: rosters, Groups: groupLists, Events: queue, ToolKeys: toolKeys, Logger: logger, Metrics: metrics,
 	})
 }
 

@@ -40,7 +40,7 @@ func TestServe(t *testing.T) {
 	if code, output := h.run("healthcheck"); code != 0 || output != "healthcheck: ready\n" {
 		t.Errorf("healthcheck: %d %s", code, output)
 	}
-	for path, want := range map[string]os.FileMode{"run": 0o750 | os.ModeDir, "run/sidecar.sock": 0o660 | os.ModeSocket, "keys": 0o700 | os.ModeDir, "data": 0o700 | os.ModeDir, "data/records.db": 0o600, "keys/token.key": 0o600, "keys/instance": 0o600} {
+	for path, want := range map[string]os.FileMode{"run": 0o750 | os.ModeDir, "run/sidecar.sock": 0o660 | os.ModeSocket, "run/sidecar-json.sock": 0o660 | os.ModeSocket, "keys": 0o700 | os.ModeDir, "data": 0o700 | os.ModeDir, "data/records.db": 0o600, "keys/token.key": 0o600, "keys/instance": 0o600} {
 		if info, err := os.Stat(h.path(path)); err != nil || info.Mode() != want {
 			t.Errorf("%s: %v %v, want %s", path, info.Mode(), err, want)
 		}
@@ -469,4 +469,42 @@ func TestInterrupt(t *testing.T) {
 	check(t, p.command.Process.Signal(syscall.SIGINT))
 	check(t, p.command.Wait())
 	contains(t, p.log.String(), `"msg":"stopped"`)
+}
+
+// TestJSONListeners: the same calls over the second socket and over TCP, and neither where they are switched off.
+func TestJSONListeners(t *testing.T) {
+	t.Parallel()
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	address := probe.Addr().String()
+	check(t, probe.Close())
+	h := newHome(t)
+	h.configure(fmt.Sprintf("listen: {socket: run/sidecar.sock, json_tcp: %q}\n", address))
+	p := h.serve()
+	keys, err := pb.NewKeyServiceClient(h).GetToolKeySet(t.Context(), &pb.GetToolKeySetRequest{})
+	check(t, err)
+	for _, network := range []string{"unix", "tcp"} {
+		place := map[string]string{"unix": h.path("run/sidecar-json.sock"), "tcp": address}[network]
+		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, place)
+		}}}
+		response, err := client.Post("http://ltisidecar/ltisidecar.v1.KeyService/GetToolKeySet", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct{ JWKS string }
+		check(t, json.NewDecoder(response.Body).Decode(&answer))
+		check(t, response.Body.Close())
+		if answer.JWKS != keys.Jwks {
+			t.Errorf("over %s: %q", network, answer.JWKS)
+		}
+	}
+	p.stop() // while two connections are idle
+	contains(t, p.log.String(), h.path("run/sidecar-json.sock"), address)
+
+	h.configure("listen: {socket: run/sidecar.sock, json: none}\n")
+	h.serve()
+	if _, err := os.Lstat(h.path("run/sidecar-json.sock")); !os.IsNotExist(err) {
+		t.Errorf("listen.json: none, and there is a socket: %v", err)
+	}
 }

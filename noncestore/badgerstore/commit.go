@@ -77,7 +77,11 @@ func (s *Store) commitAll() {
 			}
 		}
 		s.commit(batch)
+		now := s.config.Now()
 		for i, asked := range batch {
+			if asked.err == nil {
+				s.recent.add(asked.nonce, now)
+			}
 			asked.result <- asked.err
 			batch[i] = nil
 		}

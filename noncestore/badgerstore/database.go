@@ -58,11 +58,6 @@ func badgerOptions(path string, c Config) badger.Options {
 		WithLogger(badgerLogger{c.Logger})
 }
 
-// lookUp returns a *noncestore.ReplayError where a redemption of the nonce still counts.
-func lookUp(db *badger.DB, nonce noncestore.Nonce, now time.Time) error {
-	return outcome(db.View(func(txn *badger.Txn) error { return find(txn, nonce, now) }))
-}
-
 // find returns a *noncestore.ReplayError where a redemption of the nonce still counts, and nil where there is none.
 func find(txn *badger.Txn, nonce noncestore.Nonce, now time.Time) error {
 	item, err := txn.Get(keyOf(nonce))

@@ -77,6 +77,8 @@ type Store struct {
 	closeOnce   sync.Once
 	closeErr    error
 
+	recent *recentNonces
+
 	short        atomic.Bool  // too little free space
 	spaceChecked atomic.Int64 // when, in nanoseconds of the monotonic clock
 	tableBytes   atomic.Int64 // size of Badger's tables, as of the last check
@@ -113,6 +115,7 @@ func open(config Config, h host) (*Store, error) {
 		tidyAfter:   defaultTidyAfter,
 		log:         config.Logger,
 		running:     make(chan struct{}, maxRunning),
+		recent:      &recentNonces{},
 		redemptions: make(chan *redemption, maxBatch),
 		committed:   make(chan struct{}),
 		closing:     make(chan struct{}),
@@ -155,16 +158,12 @@ func (s *Store) Seal(ctx context.Context) (noncestore.Seal, error) {
 	return held.Seal, nil
 }
 
-// Redeemed implements noncestore.Store. It answers from Badger as it is now.
+// Redeemed implements noncestore.Store. It knows the newest redemptions of this run, and never waits for the disk.
 func (s *Store) Redeemed(ctx context.Context, nonce noncestore.Nonce) error {
-	return s.do(ctx, func() error {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		if s.db == nil {
-			return unavailable(errNotOpen)
-		}
-		return lookUp(s.db, nonce, s.config.Now())
-	})
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	return s.recent.find(nonce, s.config.Now())
 }
 
 // usable says whether a call may begin at all.

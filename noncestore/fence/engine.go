@@ -65,8 +65,12 @@ type Proposal struct {
 type Redemption struct {
 	Generation noncestore.Generation
 	Nonce      noncestore.Nonce
-	Owner      [16]byte  // random, and the same in every attempt of one redemption: it tells our own write from others'
-	Seen       time.Time // a fence of this generation with an older Seen is not current; zero: not known
+	Owner      [16]byte // random, and the same in every attempt of one redemption: it tells our own write from others'
+
+	// Incarnation and Seen are those of the fence as this sidecar saw it last, of whatever generation. A fence of that
+	// incarnation with an older Seen is not current: it was brought back, even if its generation is the one asked for.
+	Incarnation string
+	Seen        time.Time
 }
 
 // Verdict is what the engine found in the operation that decides.

@@ -154,10 +154,7 @@ func (s *Store) Redeem(ctx context.Context, generation noncestore.Generation, no
 	if err != nil {
 		return err
 	}
-	redemption := Redemption{Generation: generation, Nonce: nonce}
-	if generation == v.fence.Generation {
-		redemption.Seen = v.fence.Seen
-	}
+	redemption := Redemption{Generation: generation, Nonce: nonce, Incarnation: v.fence.Incarnation, Seen: v.fence.Seen}
 	if _, err := io.ReadFull(s.config.Rand, redemption.Owner[:]); err != nil {
 		return unavailable(err)
 	}

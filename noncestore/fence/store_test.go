@@ -67,7 +67,7 @@ func (m *memory) Redeem(ctx context.Context, r Redemption) (Answer, error) {
 		return Answer{}, err
 	}
 	answer := Answer{Verdict: Stale, Now: m.now()}
-	if r.Generation == m.fence.Generation && !m.fence.Seen.Before(r.Seen) && !m.fence.Seen.IsZero() {
+	if r.Generation == m.fence.Generation && (r.Incarnation != m.fence.Incarnation || !m.fence.Seen.Before(r.Seen)) && !m.fence.Seen.IsZero() {
 		first, used := m.redeemed[r.Nonce]
 		if used && m.now().Sub(first.FirstUsed) <= noncestore.Retention {
 			answer.Verdict, answer.FirstUsed = Used, first.FirstUsed

@@ -11,7 +11,7 @@ type statements struct {
 	look   string // the fence, its row locked, with the server as it is
 	begin  string // makes the row of a fence that is yet to be written
 	write  string // writes the fence
-	redeem string // $1 nonce, $2 owner, $3 generation, $4 least seen, $5 retention
+	redeem string // $1 nonce, $2 owner, $3 generation, $4 known incarnation, $5 known seen, $6 retention
 	tidy   string // $1 retention, $2 rows at most
 }
 
@@ -45,12 +45,12 @@ const incarnation = `(SELECT system_identifier FROM pg_control_system())
 const redeem = `
 WITH current AS MATERIALIZED (
 	SELECT set_config('synchronous_commit', 'on', true) FROM SCHEMA.fence
-	WHERE generation = $3 AND seen >= $4 AND incarnation = INCARNATION
+	WHERE generation = $3 AND incarnation = INCARNATION AND (incarnation <> $4 OR seen >= $5)
 ), redeemed AS (
 	INSERT INTO SCHEMA.redemption AS r (nonce, owner, used_time) SELECT $1, $2, clock_timestamp() FROM current
 	ON CONFLICT (nonce) DO UPDATE SET
-		owner = CASE WHEN r.used_time + $5 < excluded.used_time THEN excluded.owner ELSE r.owner END,
-		used_time = CASE WHEN r.used_time + $5 < excluded.used_time THEN excluded.used_time ELSE r.used_time END
+		owner = CASE WHEN r.used_time + $6 < excluded.used_time THEN excluded.owner ELSE r.owner END,
+		used_time = CASE WHEN r.used_time + $6 < excluded.used_time THEN excluded.used_time ELSE r.used_time END
 	RETURNING owner, used_time
 )
 SELECT owner, used_time, clock_timestamp() FROM (SELECT) AS one LEFT JOIN redeemed ON true`

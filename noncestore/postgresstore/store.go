@@ -13,7 +13,8 @@
 //
 // # What is excluded
 //
-// Multi-master replication, which has several primaries. Rows of the table that are deleted by hand.
+// Multi-master replication, which has several primaries. Redemptions that are deleted by hand, also where the fence is
+// changed in the same transaction: a redemption that has begun by then waits for it, and does not look at the fence again.
 package postgresstore
 
 import (
@@ -195,7 +196,7 @@ func (e *engine) Redeem(ctx context.Context, r fence.Redemption) (fence.Answer, 
 	var owner []byte
 	var first *time.Time
 	var answer fence.Answer
-	err := e.QueryRow(ctx, e.statements.redeem, r.Nonce[:], r.Owner[:], r.Generation[:], r.Seen, noncestore.Retention).
+	err := e.QueryRow(ctx, e.statements.redeem, r.Nonce[:], r.Owner[:], r.Generation[:], r.Incarnation, r.Seen, noncestore.Retention).
 		Scan(&owner, &first, &answer.Now)
 	switch {
 	case postgres.Undecided(err):

@@ -136,7 +136,7 @@ var verdicts = map[string]fence.Verdict{"accepted": fence.Accepted, "used": fenc
 // acceptance; NOSCRIPT has the client send the whole script.
 func (e *engine) Redeem(ctx context.Context, r fence.Redemption) (fence.Answer, error) {
 	answer, err := redeemScript.Exec(ctx, e.client, []string{e.fenceKey(), e.nonceKey(r.Nonce)}, []string{
-		hex.EncodeToString(r.Generation[:]), hex.EncodeToString(r.Owner[:]), milliseconds(r.Seen),
+		hex.EncodeToString(r.Generation[:]), hex.EncodeToString(r.Owner[:]), r.Incarnation, milliseconds(r.Seen),
 		strconv.FormatInt(noncestore.Retention.Milliseconds(), 10),
 	}).AsStrSlice()
 	if err != nil {

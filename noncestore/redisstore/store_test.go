@@ -67,13 +67,20 @@ func losses(t *testing.T, redis *testservers.Redis) map[string]func() {
 			redis.Restart()
 		},
 		"an older copy brought back into the running server": func() {
-			// Of the fence alone: the redemptions since then are the ones that a copy lacks. It is older than any
-			// sidecar's view of the fence.
-			copied := strings.Fields(redis.Do("EVAL", "return table.concat(redis.call('HGETALL', KEYS[1]), ' ')", "1", fenceKey))
-			seen, err := strconv.ParseInt(redis.Do("HGET", fenceKey, "seen"), 10, 64)
-			check(t, err)
+			copied := copyFence(t, redis)
 			redis.Do("FLUSHALL")
-			redis.Do(slices.Concat([]string{"HSET", fenceKey}, copied, []string{"seen", strconv.FormatInt(seen-4000, 10)})...)
+			redis.Do(copied...)
+		},
+		"an older copy brought back after the seal was replaced": func() {
+			copied := copyFence(t, redis)
+			before := redis.Do("HGET", fenceKey, "generation")
+			redis.Do("FLUSHALL")
+			for begun := time.Now(); redis.Do("EXISTS", fenceKey) == "0" || redis.Do("HGET", fenceKey, "generation") == before; {
+				if time.Since(begun) > 30*time.Second {
+					t.Fatal("nobody replaces the fence")
+				}
+			}
+			redis.Do(copied...)
 		},
 		"replica and primary again": func() {
 			other := testservers.StartRedis(t)
@@ -88,6 +95,16 @@ func losses(t *testing.T, redis *testservers.Redis) map[string]func() {
 			redis.Promote()
 		},
 	}
+}
+
+// copyFence returns a command that brings the fence back as it was four seconds ago, which is longer than any sidecar's
+// view of it lives. The redemptions since then are the ones that a copy lacks.
+func copyFence(t *testing.T, redis *testservers.Redis) []string {
+	t.Helper()
+	copied := strings.Fields(redis.Do("EVAL", "return table.concat(redis.call('HGETALL', KEYS[1]), ' ')", "1", fenceKey))
+	seen, err := strconv.ParseInt(redis.Do("HGET", fenceKey, "seen"), 10, 64)
+	check(t, err)
+	return slices.Concat([]string{"HSET", fenceKey}, copied, []string{"seen", strconv.FormatInt(seen-4000, 10)})
 }
 
 func mustOpen(t *testing.T, config Config) *fence.Store {

@@ -27,8 +27,14 @@ import (
 // childPath names the file in the environment of a child process of these tests.
 const childPath = "BOLTSTORE_TEST_CHILD_PATH"
 
+// childLanes says in the environment that the child works on lanes.
+const childLanes = "BOLTSTORE_TEST_CHILD_LANES"
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
+		if os.Getenv(childLanes) != "" {
+			laneChild(path)
+		}
 		child(path)
 		return
 	}

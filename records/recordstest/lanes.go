@@ -398,10 +398,10 @@ func (s *laneSuite) replacement() {
 	lanes := s.open()
 	plain, noted := score("a", 0), score("a", 1)
 	plain.Replaceable = true
-	one, two, three := s.append(lanes, plain), s.append(lanes, noted), s.append(lanes, plain2(plain, 2))
-	newer := plain2(plain, 3) // does not replace
+	one, two, three := s.append(lanes, plain), s.append(lanes, noted), s.append(lanes, earned(plain, 2))
+	newer := earned(plain, 3) // does not replace
 	four := s.append(lanes, newer)
-	newer = plain2(plain, 4)
+	newer = earned(plain, 4)
 	newer.Replaces, newer.MaxLaneOpen, newer.MaxOpen = true, 2, 2
 	five := s.append(lanes, newer)
 	for _, id := range []string{one.ID, three.ID, four.ID} {
@@ -409,13 +409,13 @@ func (s *laneSuite) replacement() {
 	}
 	s.hasState(lanes, two.ID, records.StateQueued, true)
 	s.hasState(lanes, five.ID, records.StateQueued, true)
-	late := plain2(plain, 1)
+	late := earned(plain, 1)
 	late.Replaces = true
 	if got := s.append(lanes, late); got.Open() {
 		s.Fatal("an older entry is open")
 	}
 	s.hasState(lanes, five.ID, records.StateQueued, true) // what is superseded itself replaces nothing
-	other := plain2(plain, 9)
+	other := earned(plain, 9)
 	other.Lane, other.Replaces = "b", true
 	s.append(lanes, other)
 	s.hasState(lanes, five.ID, records.StateQueued, true)
@@ -425,7 +425,7 @@ func (s *laneSuite) replacement() {
 		s.is(lanes.Release(s.ctx, lease), nil)
 	}
 	// One that is to be tried later is replaced as well, and the new one is due at once.
-	wait := plain2(plain, 0)
+	wait := earned(plain, 0)
 	wait.Lane = "c"
 	waiting := s.append(lanes, wait)
 	_, lease, err := lanes.Claim(s.ctx, records.Claim{Kind: laneKind, Lane: "c", Lease: time.Minute})
@@ -440,7 +440,7 @@ func (s *laneSuite) replacement() {
 	s.is(err, nil)
 }
 
-func plain2(entry records.Append, seconds int) records.Append {
+func earned(entry records.Append, seconds int) records.Append {
 	entry.Event = event.Add(time.Duration(seconds) * time.Second)
 	return entry
 }

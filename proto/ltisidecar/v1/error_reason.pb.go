@@ -128,11 +128,11 @@ const (
 	ErrorReason_ERROR_REASON_SERVICE_NOT_OFFERED ErrorReason = 47
 	// The service's address lies on a host that this registration has not been bound to. Code FAILED_PRECONDITION. Metadata: registration, actual, expected.
 	ErrorReason_ERROR_REASON_SERVICE_ORIGIN_PENDING ErrorReason = 48
-	// The platform granted fewer scopes than the call needs. Code FAILED_PRECONDITION. Metadata: registration, expected, actual.
+	// The platform granted fewer scopes than the call needs. Code FAILED_PRECONDITION. Metadata: registration, expected, actual, pages, members.
 	ErrorReason_ERROR_REASON_SCOPE_NOT_GRANTED ErrorReason = 49
-	// The platform's token endpoint refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error.
+	// The platform's token endpoint refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error, pages, members.
 	ErrorReason_ERROR_REASON_TOKEN_REQUEST_REFUSED ErrorReason = 50
-	// The platform's service refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error.
+	// The platform's service refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error, pages, members.
 	ErrorReason_ERROR_REASON_SERVICE_REFUSED ErrorReason = 51
 	// The platform refused the score, and would refuse it again. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error.
 	ErrorReason_ERROR_REASON_SCORE_REFUSED ErrorReason = 52
@@ -140,27 +140,27 @@ const (
 	ErrorReason_ERROR_REASON_SCORE_OUTDATED ErrorReason = 53
 	// The platform no longer has the line item. Code FAILED_PRECONDITION. Metadata: registration, platform_status.
 	ErrorReason_ERROR_REASON_LINE_ITEM_NOT_FOUND ErrorReason = 54
-	// The platform answered with something that is not what the specification promises. Code FAILED_PRECONDITION. Metadata: registration, detail, platform_status.
+	// The platform answered with something that is not what the specification promises. Code FAILED_PRECONDITION. Metadata: registration, detail, platform_status, pages, members.
 	ErrorReason_ERROR_REASON_PLATFORM_ANSWER_INVALID ErrorReason = 55
 	// The answer of the platform's JWKS URI is not a key set. Code FAILED_PRECONDITION. Metadata: registration, detail.
 	ErrorReason_ERROR_REASON_JWKS_INVALID ErrorReason = 56
-	// The platform's host has an address that the sidecar does not connect to. Code FAILED_PRECONDITION. Metadata: registration, actual.
+	// The platform's host has an address that the sidecar does not connect to. Code FAILED_PRECONDITION. Metadata: registration, actual, pages, members.
 	ErrorReason_ERROR_REASON_ADDRESS_NOT_ALLOWED ErrorReason = 57
 	// The platform's keys could not be fetched. Code UNAVAILABLE. Metadata: registration, detail.
 	ErrorReason_ERROR_REASON_JWKS_UNREACHABLE ErrorReason = 58
-	// The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration, detail.
+	// The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration, detail, pages, members.
 	ErrorReason_ERROR_REASON_PLATFORM_UNREACHABLE ErrorReason = 59
-	// The platform answered that it cannot serve the request now. Code UNAVAILABLE. Metadata: registration, platform_status.
+	// The platform answered that it cannot serve the request now. Code UNAVAILABLE. Metadata: registration, platform_status, pages, members.
 	ErrorReason_ERROR_REASON_PLATFORM_UNAVAILABLE ErrorReason = 60
 	// The sidecar's own store cannot be written or read. Code UNAVAILABLE.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 61
-	// The caller's deadline passed first. Code DEADLINE_EXCEEDED.
+	// The caller's deadline passed first. Code DEADLINE_EXCEEDED. Metadata: pages, members.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 62
 	// The caller went away. Code CANCELLED.
 	ErrorReason_ERROR_REASON_CANCELED ErrorReason = 63
-	// The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status.
+	// The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status, pages, members.
 	ErrorReason_ERROR_REASON_PLATFORM_THROTTLED ErrorReason = 64
-	// The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit.
+	// The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit, pages, members.
 	ErrorReason_ERROR_REASON_ROSTER_TOO_LARGE ErrorReason = 65
 	// A defect of the sidecar. Code INTERNAL.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 66

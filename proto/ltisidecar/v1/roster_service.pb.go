@@ -86,7 +86,7 @@ type ListMembersRequest struct {
 	// Endpoint from the launch, as it came. Required.
 	Endpoint *MembershipEndpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// Role to keep: a context role as URI or short name, such as `Learner`; its sub-roles count. Empty: everybody.
-	// The filter holds also where the platform drops it.
+	// The filter holds also where the platform drops it. Deleted members pass it; who merely lost the role does not come.
 	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
 	// Resource link id: only users who can open this link, with its message section. Empty: the whole context.
 	ResourceLinkId string `protobuf:"bytes,3,opt,name=resource_link_id,json=resourceLinkId,proto3" json:"resource_link_id,omitempty"`

@@ -33,7 +33,7 @@ const (
 type RosterServiceClient interface {
 	// ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
 	// always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-	// status. Safe to retry from the start.
+	// status, whose metadata says how many pages and members came before. Safe to retry from the start.
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListMembersResponse], error)
 	// ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
 	// 10,000 groups, else LIST_TOO_LARGE. Safe to retry.
@@ -85,7 +85,7 @@ func (c *rosterServiceClient) ListGroups(ctx context.Context, in *ListGroupsRequ
 type RosterServiceServer interface {
 	// ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
 	// always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-	// status. Safe to retry from the start.
+	// status, whose metadata says how many pages and members came before. Safe to retry from the start.
 	ListMembers(*ListMembersRequest, grpc.ServerStreamingServer[ListMembersResponse]) error
 	// ListGroups lists the groups of a course and the sets that they belong to, all pages (Course Groups 1.0). At most
 	// 10,000 groups, else LIST_TOO_LARGE. Safe to retry.

@@ -193,15 +193,15 @@ class Reason(str, Enum):
 
     SCOPE_NOT_GRANTED = "SCOPE_NOT_GRANTED"
     """The platform granted fewer scopes than the call needs. Code FAILED_PRECONDITION. Metadata: registration,
-    expected, actual."""
+    expected, actual, pages, members."""
 
     TOKEN_REQUEST_REFUSED = "TOKEN_REQUEST_REFUSED"
     """The platform's token endpoint refused the request. Code FAILED_PRECONDITION. Metadata: registration,
-    platform_status, platform_error."""
+    platform_status, platform_error, pages, members."""
 
     SERVICE_REFUSED = "SERVICE_REFUSED"
     """The platform's service refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status,
-    platform_error."""
+    platform_error, pages, members."""
 
     SCORE_REFUSED = "SCORE_REFUSED"
     """The platform refused the score, and would refuse it again. Code FAILED_PRECONDITION. Metadata: registration,
@@ -216,7 +216,7 @@ class Reason(str, Enum):
 
     PLATFORM_ANSWER_INVALID = "PLATFORM_ANSWER_INVALID"
     """The platform answered with something that is not what the specification promises. Code FAILED_PRECONDITION.
-    Metadata: registration, detail, platform_status."""
+    Metadata: registration, detail, platform_status, pages, members."""
 
     JWKS_INVALID = "JWKS_INVALID"
     """The answer of the platform's JWKS URI is not a key set. Code FAILED_PRECONDITION. Metadata: registration,
@@ -224,33 +224,35 @@ class Reason(str, Enum):
 
     ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
     """The platform's host has an address that the sidecar does not connect to. Code FAILED_PRECONDITION. Metadata:
-    registration, actual."""
+    registration, actual, pages, members."""
 
     JWKS_UNREACHABLE = "JWKS_UNREACHABLE"
     """The platform's keys could not be fetched. Code UNAVAILABLE. Metadata: registration, detail."""
 
     PLATFORM_UNREACHABLE = "PLATFORM_UNREACHABLE"
-    """The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration,
-    detail."""
+    """The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration, detail,
+    pages, members."""
 
     PLATFORM_UNAVAILABLE = "PLATFORM_UNAVAILABLE"
     """The platform answered that it cannot serve the request now. Code UNAVAILABLE. Metadata: registration,
-    platform_status."""
+    platform_status, pages, members."""
 
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     """The sidecar's own store cannot be written or read. Code UNAVAILABLE."""
 
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
-    """The caller's deadline passed first. Code DEADLINE_EXCEEDED."""
+    """The caller's deadline passed first. Code DEADLINE_EXCEEDED. Metadata: pages, members."""
 
     CANCELED = "CANCELED"
     """The caller went away. Code CANCELLED."""
 
     PLATFORM_THROTTLED = "PLATFORM_THROTTLED"
-    """The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status."""
+    """The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status,
+    pages, members."""
 
     ROSTER_TOO_LARGE = "ROSTER_TOO_LARGE"
-    """The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit."""
+    """The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit,
+    pages, members."""
 
     INTERNAL = "INTERNAL"
     """A defect of the sidecar. Code INTERNAL."""

@@ -55,7 +55,7 @@ class RosterServiceServicer(object):
     def ListMembers(self, request, context):
         """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
         always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-        status. Safe to retry from the start.
+        status, whose metadata says how many pages and members came before. Safe to retry from the start.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

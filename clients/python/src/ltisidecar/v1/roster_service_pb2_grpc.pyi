@@ -28,7 +28,7 @@ class RosterServiceStub:
     ]
     """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
     always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-    status. Safe to retry from the start.
+    status, whose metadata says how many pages and members came before. Safe to retry from the start.
     """
 
     ListGroups: grpc.UnaryUnaryMultiCallable[
@@ -48,7 +48,7 @@ class RosterServiceAsyncStub:
     ]
     """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
     always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-    status. Safe to retry from the start.
+    status, whose metadata says how many pages and members came before. Safe to retry from the start.
     """
 
     ListGroups: grpc.aio.UnaryUnaryMultiCallable[
@@ -70,7 +70,7 @@ class RosterServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[ltisidecar.v1.roster_service_pb2.ListMembersResponse], collections.abc.AsyncIterator[ltisidecar.v1.roster_service_pb2.ListMembersResponse]]:
         """ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
         always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-        status. Safe to retry from the start.
+        status, whose metadata says how many pages and members came before. Safe to retry from the start.
         """
 
     @abc.abstractmethod

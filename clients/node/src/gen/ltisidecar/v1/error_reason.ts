@@ -115,11 +115,11 @@ export const ErrorReason = {
   SERVICE_NOT_OFFERED: 47,
   /** SERVICE_ORIGIN_PENDING - The service's address lies on a host that this registration has not been bound to. Code FAILED_PRECONDITION. Metadata: registration, actual, expected. */
   SERVICE_ORIGIN_PENDING: 48,
-  /** SCOPE_NOT_GRANTED - The platform granted fewer scopes than the call needs. Code FAILED_PRECONDITION. Metadata: registration, expected, actual. */
+  /** SCOPE_NOT_GRANTED - The platform granted fewer scopes than the call needs. Code FAILED_PRECONDITION. Metadata: registration, expected, actual, pages, members. */
   SCOPE_NOT_GRANTED: 49,
-  /** TOKEN_REQUEST_REFUSED - The platform's token endpoint refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error. */
+  /** TOKEN_REQUEST_REFUSED - The platform's token endpoint refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error, pages, members. */
   TOKEN_REQUEST_REFUSED: 50,
-  /** SERVICE_REFUSED - The platform's service refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error. */
+  /** SERVICE_REFUSED - The platform's service refused the request. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error, pages, members. */
   SERVICE_REFUSED: 51,
   /** SCORE_REFUSED - The platform refused the score, and would refuse it again. Code FAILED_PRECONDITION. Metadata: registration, platform_status, platform_error. */
   SCORE_REFUSED: 52,
@@ -127,27 +127,27 @@ export const ErrorReason = {
   SCORE_OUTDATED: 53,
   /** LINE_ITEM_NOT_FOUND - The platform no longer has the line item. Code FAILED_PRECONDITION. Metadata: registration, platform_status. */
   LINE_ITEM_NOT_FOUND: 54,
-  /** PLATFORM_ANSWER_INVALID - The platform answered with something that is not what the specification promises. Code FAILED_PRECONDITION. Metadata: registration, detail, platform_status. */
+  /** PLATFORM_ANSWER_INVALID - The platform answered with something that is not what the specification promises. Code FAILED_PRECONDITION. Metadata: registration, detail, platform_status, pages, members. */
   PLATFORM_ANSWER_INVALID: 55,
   /** JWKS_INVALID - The answer of the platform's JWKS URI is not a key set. Code FAILED_PRECONDITION. Metadata: registration, detail. */
   JWKS_INVALID: 56,
-  /** ADDRESS_NOT_ALLOWED - The platform's host has an address that the sidecar does not connect to. Code FAILED_PRECONDITION. Metadata: registration, actual. */
+  /** ADDRESS_NOT_ALLOWED - The platform's host has an address that the sidecar does not connect to. Code FAILED_PRECONDITION. Metadata: registration, actual, pages, members. */
   ADDRESS_NOT_ALLOWED: 57,
   /** JWKS_UNREACHABLE - The platform's keys could not be fetched. Code UNAVAILABLE. Metadata: registration, detail. */
   JWKS_UNREACHABLE: 58,
-  /** PLATFORM_UNREACHABLE - The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration, detail. */
+  /** PLATFORM_UNREACHABLE - The platform could not be reached, or did not answer in time. Code UNAVAILABLE. Metadata: registration, detail, pages, members. */
   PLATFORM_UNREACHABLE: 59,
-  /** PLATFORM_UNAVAILABLE - The platform answered that it cannot serve the request now. Code UNAVAILABLE. Metadata: registration, platform_status. */
+  /** PLATFORM_UNAVAILABLE - The platform answered that it cannot serve the request now. Code UNAVAILABLE. Metadata: registration, platform_status, pages, members. */
   PLATFORM_UNAVAILABLE: 60,
   /** STORE_UNAVAILABLE - The sidecar's own store cannot be written or read. Code UNAVAILABLE. */
   STORE_UNAVAILABLE: 61,
-  /** DEADLINE_EXCEEDED - The caller's deadline passed first. Code DEADLINE_EXCEEDED. */
+  /** DEADLINE_EXCEEDED - The caller's deadline passed first. Code DEADLINE_EXCEEDED. Metadata: pages, members. */
   DEADLINE_EXCEEDED: 62,
   /** CANCELED - The caller went away. Code CANCELLED. */
   CANCELED: 63,
-  /** PLATFORM_THROTTLED - The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status. */
+  /** PLATFORM_THROTTLED - The platform limits the rate of requests. Code RESOURCE_EXHAUSTED. Metadata: registration, platform_status, pages, members. */
   PLATFORM_THROTTLED: 64,
-  /** ROSTER_TOO_LARGE - The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit. */
+  /** ROSTER_TOO_LARGE - The roster has more pages or members than the limit. Code RESOURCE_EXHAUSTED. Metadata: registration, limit, pages, members. */
   ROSTER_TOO_LARGE: 65,
   /** INTERNAL - A defect of the sidecar. Code INTERNAL. */
   INTERNAL: 66,

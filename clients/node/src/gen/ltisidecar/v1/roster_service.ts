@@ -57,7 +57,7 @@ export interface ListMembersRequest {
     | undefined;
   /**
    * Role to keep: a context role as URI or short name, such as `Learner`; its sub-roles count. Empty: everybody.
-   * The filter holds also where the platform drops it.
+   * The filter holds also where the platform drops it. Deleted members pass it; who merely lost the role does not come.
    */
   role: string;
   /** Resource link id: only users who can open this link, with its message section. Empty: the whole context. */
@@ -1176,7 +1176,7 @@ export const RosterServiceService = {
   /**
    * ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
    * always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-   * status. Safe to retry from the start.
+   * status, whose metadata says how many pages and members came before. Safe to retry from the start.
    */
   listMembers: {
     path: "/ltisidecar.v1.RosterService/ListMembers" as const,
@@ -1206,7 +1206,7 @@ export interface RosterServiceServer extends UntypedServiceImplementation {
   /**
    * ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
    * always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-   * status. Safe to retry from the start.
+   * status, whose metadata says how many pages and members came before. Safe to retry from the start.
    */
   listMembers: handleServerStreamingCall<ListMembersRequest, ListMembersResponse>;
   /**
@@ -1220,7 +1220,7 @@ export interface RosterServiceClient extends Client {
   /**
    * ListMembers streams the whole roster, all pages, as it arrives. The first message is always a batch, the last
    * always an End: a roster without its End is not complete, and a failing page ends the stream with an error
-   * status. Safe to retry from the start.
+   * status, whose metadata says how many pages and members came before. Safe to retry from the start.
    */
   listMembers(request: ListMembersRequest, options?: Partial<CallOptions>): ClientReadableStream<ListMembersResponse>;
   listMembers(
