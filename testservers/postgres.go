@@ -136,11 +136,11 @@ func (p *Postgres) StartStandby() *Postgres {
 func (p *Postgres) CatchUp(standby *Postgres) {
 	p.t.Helper()
 	position := p.Do("SELECT pg_current_wal_lsn()")
-	standby.await("SELECT pg_last_wal_replay_lsn() >= '"+position+"'", "t")
+	standby.Await("SELECT pg_last_wal_replay_lsn() >= '"+position+"'", "t")
 }
 
-// await runs a statement until it returns a text.
-func (p *Postgres) await(statement, want string) {
+// Await runs a statement until it returns a text.
+func (p *Postgres) Await(statement, want string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -155,7 +155,7 @@ func (p *Postgres) await(statement, want string) {
 func (p *Postgres) Promote() {
 	p.t.Helper()
 	p.Do("SELECT pg_promote()")
-	p.await("SELECT pg_is_in_recovery()", "f")
+	p.Await("SELECT pg_is_in_recovery()", "f")
 }
 
 // Kill ends the server's first process at once, as kill -9 does. The others notice and end too.
