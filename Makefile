@@ -80,3 +80,12 @@ bench: ## what a launch costs beside a bare RSA check and other libraries; at mo
 
 bench-quick: ## T1, T2 and T13 of it, one round, no peers
 	@scripts/bench.sh quick
+
+drill-replay: ## launches in many copies while stores, processes, disks and clocks break (LAUNCHES, COPIES, NODES, CYCLES, STATE=file)
+	@scripts/drill-replay.sh
+
+drill-disk: ## a full disk under launches and scores, again and again; as root on Linux
+	@scripts/drill-disk.sh
+
+bench-stores: ## redemptions per second, and CPU time for each, of every nonce store (MARKDOWN=file writes the table)
+	@MARKDOWN='$(MARKDOWN)' scripts/bench-stores.sh

@@ -25,6 +25,7 @@
 //	keystore              the platforms' keys and our own
 //	noncestore            redeemed nonces and the seal: the contract; stores and their common suite lie below it
 //	records               small durable records: the contract; stores and their common suite lie below it
+//	postgres              what the stores in PostgreSQL share
 //	launch                from login initiation to a validated launch
 //	servicetoken          service tokens and their cache
 //	pages                 lists that platforms give page by page
@@ -37,6 +38,7 @@
 //	platformsim           a platform in a box, for demos and tests; it shares no code with what it judges
 //	cmd/platformsim       the same as a binary
 //	clients, examples     clients for Python and Node, and one small tool written with each
+//	testservers           real Redis and PostgreSQL servers, started by tests
 //	model                 models of the seal, the fence and the outbox, explored in full
 //	docs                  errors.md, config.md, platforms.md, and decisions with their reasons
 //	scripts               what the Makefile calls

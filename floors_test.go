@@ -37,7 +37,8 @@ var (
 	grpcPaths   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", module + "/proto"}
 	driverPaths = []string{
 		"github.com/dgraph-io/badger", "go.etcd.io/bbolt", "github.com/redis/rueidis", "github.com/jackc/pgx",
-		module + "/noncestore/badgerstore", module + "/records/boltstore",
+		module + "/noncestore/badgerstore", module + "/noncestore/redisstore", module + "/noncestore/postgresstore",
+		module + "/records/boltstore", module + "/records/postgresstore",
 	}
 	judgedPaths = []string{module + "/launch", module + "/jose", module + "/keystore", module + "/servicetoken"}
 )
@@ -85,10 +86,17 @@ var rooms = map[string]room{
 		noGRPC("a contract has no transport"), noDrivers("a contract has no implementation"),
 	}},
 
+	"noncestore/fence": {floor: 11, bans: []ban{
+		noDrivers("it is what the engines have in common"), noGRPC(storesApart), no(storesApart, "launch", "records", "platform"),
+	}},
 	"noncestore/badgerstore": {floor: 11, bans: []ban{
 		no(storesApart, "launch", "records", "platform"),
 		{paths: []string{"google.golang.org/grpc"}, why: storesApart},
 	}},
+	"postgres":                  {floor: 10, bans: []ban{noGRPC(storesApart), {paths: []string{module}, why: "it knows a database, not what is kept in it"}}},
+	"noncestore/postgresstore":  {floor: 12, bans: []ban{noGRPC(storesApart), no(storesApart, "launch", "records", "platform")}},
+	"records/postgresstore":     {floor: 12, bans: []ban{noGRPC(storesApart), no(storesApart, "launch", "noncestore", "platform")}},
+	"noncestore/redisstore":     {floor: 12, bans: []ban{noGRPC(storesApart), no(storesApart, "launch", "records", "platform")}},
 	"noncestore/noncestoretest": {floor: 11, bans: []ban{noDrivers("the suite knows no implementation")}},
 	"records/boltstore":         {floor: 11, bans: []ban{no(storesApart, "launch", "noncestore", "platform"), noGRPC(storesApart)}},
 	"records/recordstest":       {floor: 11, bans: []ban{noDrivers("the suite knows no implementation")}},
@@ -156,11 +164,15 @@ var rooms = map[string]room{
 	"scripts/mutants":     {floor: 60, bans: []ban{{paths: []string{module}, why: "it changes sources, it does not use them"}}},
 	"scripts/drillkeys":   {floor: 60, bans: []ban{no("the drill has platforms of its own", "platformsim")}},
 	"scripts/drillroster": {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"scripts/benchstores": {floor: 60, bans: []ban{no("it measures stores alone", "launch", "server")}},
+	"scripts/drilldisk":   {floor: 60, bans: []ban{{paths: judgedPaths, why: "it looks on from outside, as a user does"}}},
+	"scripts/drillreplay": {floor: 60, bans: []ban{no("the drill has a platform of its own", "platformsim")}},
 	"scripts/drillscores": {floor: 60, bans: []ban{
 		no("the drill has a platform of its own, and the sidecar is a binary to it", "platformsim", "server", "outbox", "scores", "ags", "records", "lti"),
 	}},
 	"scripts/size": {floor: 60, bans: []ban{{paths: []string{module}, why: "it measures the binary from outside"}}},
 	"model":        {floor: 60, bans: []ban{{paths: []string{module}, why: "it models protocols, not code"}}},
+	"testservers":  {floor: 55, bans: []ban{{paths: []string{module}, why: "it knows servers, not what we keep in them"}}},
 }
 
 // onlyImporters lists imports that belong to a few packages, by path prefix.
@@ -170,12 +182,15 @@ var onlyImporters = []struct {
 	why  string
 }{
 	{"github.com/lestrrat-go/jwx", []string{"jose"}, "the strict gate must stand before every use of it"},
-	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster", "scripts/drillscores", "bench"}, "the transport ends at server"},
+	{"google.golang.org/grpc", []string{"proto/ltisidecar/v1", "server", "cmd/sidecar", "scripts/size", "scripts/drillroster", "scripts/drillscores", "scripts/drillreplay", "scripts/drilldisk", "bench"}, "the transport ends at server"},
 	{"connectrpc.com/connect", []string{"server"}, "the transport ends at server"},
-	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore"}, "a driver lies below its contract"},
+	{"github.com/dgraph-io/badger", []string{"noncestore/badgerstore", "scripts/benchstores"}, "a driver lies below its contract"},
 	{"go.etcd.io/bbolt", []string{"records/boltstore"}, "a driver lies below its contract"},
+	{"github.com/redis/rueidis", []string{"noncestore/redisstore", "testservers", "scripts/benchstores"}, "a driver lies below its contract"},
+	{"github.com/jackc/pgx", []string{"postgres", "noncestore/postgresstore", "records/postgresstore", "testservers"}, "a driver lies below its contract"},
 	{"github.com/prometheus", []string{"server"}, "one package knows how the sidecar is counted"},
 	{"net/http/httptest", nil, "it is for tests"},
+	{module + "/testservers", []string{"scripts/drillreplay", "scripts/benchstores"}, "it is for tests, drills and benchmarks"},
 }
 
 // listedPackage is what `go list -json` says of a package, as far as it is needed.

@@ -187,6 +187,13 @@ func (c *validation) openState(ctx context.Context) error {
 		return err
 	}
 	state, err := openState(c.seal, text, c.now)
+	if shared, ok := c.config.Nonces.(SealRefresher); ok && (lti.ReasonOf(err) == lti.ReasonStateStale || lti.ReasonOf(err) == lti.ReasonStateOtherInstance) {
+		// Another sidecar may have made the state under a seal that is newer than the one we know.
+		if c.seal, err = shared.Refresh(ctx); err != nil {
+			return storeError(ctx, err)
+		}
+		state, err = openState(c.seal, text, c.now)
+	}
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@
 package launch_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/ltisidecar/ltisidecar/jose"
 	"github.com/ltisidecar/ltisidecar/launch"
 	"github.com/ltisidecar/ltisidecar/lti"
+	"github.com/ltisidecar/ltisidecar/noncestore"
 	"github.com/ltisidecar/ltisidecar/platform"
 )
 
@@ -443,6 +446,60 @@ func TestStoreClosedRefusesAndKeepsNothing(t *testing.T) {
 	wantReason(t, err, lti.ReasonStoreUnavailable)
 	_, err = f.BuildAuthRequest(t.Context(), "local", launch.AuthRequest{Browser: launch.BrowserRequest{Method: "POST", Parameters: initiation()}})
 	wantReason(t, err, lti.ReasonStoreUnavailable)
+}
+
+// sharedStore is a store that another sidecar shares: Seal is one poll behind, and what fails is given by the test.
+type sharedStore struct {
+	noncestore.Store
+	known   noncestore.Seal
+	failure error
+}
+
+func (s *sharedStore) Seal(context.Context) (noncestore.Seal, error) { return s.known, s.failure }
+
+func (s *sharedStore) Refresh(ctx context.Context) (noncestore.Seal, error) { return s.Store.Seal(ctx) }
+
+// A login that another sidecar began, under a seal that it has just made, is accepted here at once.
+func TestSealOfAnotherSidecar(t *testing.T) {
+	f := newFixture(t)
+	var l *login
+	for _, generation := range []noncestore.Generation{{1, 2, 3, 4, 9}, {9}} { // replaced, and of another instance
+		config := f.config
+		config.Nonces = &sharedStore{Store: f.nonces, known: noncestore.Seal{Generation: generation, Key: [32]byte{1}}}
+		other := must(launch.New(config))
+		l = f.begin()
+		if _, err := other.Validate(t.Context(), "local", request(l, sign(f.claims(l, nil)))); err != nil {
+			t.Fatalf("with generation %x: %v", generation, err)
+		}
+	}
+	// What no sidecar knows stays refused.
+	stranger := newFixture(t)
+	config := f.config
+	config.Nonces = &sharedStore{Store: f.nonces, known: must(f.nonces.Seal(t.Context()))}
+	l = stranger.begin() // of the same instance, under another seal
+	_, err := must(launch.New(config)).Validate(t.Context(), "local", request(l, sign(f.claims(l, nil))))
+	wantReason(t, err, lti.ReasonStateStale)
+}
+
+// The store's own words become reasons that name what to do.
+func TestStoreFailuresHaveReasons(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct {
+		failure error
+		want    lti.Reason
+	}{
+		{fmt.Errorf("the database: %w", noncestore.ErrUnavailable), lti.ReasonStoreUnavailable},
+		{fmt.Errorf("the database: %w", noncestore.ErrFull), lti.ReasonStoreFull},
+		{fmt.Errorf("the database: %w", &noncestore.ClockSkewError{Ahead: -90 * time.Second}), lti.ReasonStoreClockSkew},
+	} {
+		config := f.config
+		config.Nonces = &sharedStore{Store: f.nonces, failure: c.failure}
+		_, err := must(launch.New(config)).BuildAuthRequest(t.Context(), "local", launch.AuthRequest{Browser: launch.BrowserRequest{Method: "POST", Parameters: initiation()}})
+		refusal := wantReason(t, err, c.want)
+		if skew := refusal.Metadata["clock_skew"]; (skew == "-90") != (c.want == lti.ReasonStoreClockSkew) {
+			t.Errorf("%s: clock_skew %q", c.want, skew)
+		}
+	}
 }
 
 // REQ-074

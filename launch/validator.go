@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,13 @@ type SkewMeter interface {
 	// Skew returns how far the clock of a registration's platform was ahead of ours when its keys were fetched, negative
 	// where it was behind, and false where it has not been seen.
 	Skew(registration *platform.Registration) (time.Duration, bool)
+}
+
+// SealRefresher is a nonce store that several sidecars share, so that Seal may be behind what another one has replaced.
+// Whether Config.Nonces is one is found out when a state is of another seal.
+type SealRefresher interface {
+	// Refresh returns the seal as the store has it now.
+	Refresh(ctx context.Context) (noncestore.Seal, error)
 }
 
 // DeploymentPolicy says which deployments may launch. record asks it to note one that must wait for the operator.
@@ -141,6 +149,13 @@ func storeError(ctx context.Context, err error) error {
 		return &lti.Error{Reason: lti.ReasonDeadlineExceeded, Cause: err}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &lti.Error{Reason: lti.ReasonCanceled, Cause: err}
+	}
+	var skew *noncestore.ClockSkewError
+	switch {
+	case errors.As(err, &skew):
+		return (&lti.Error{Reason: lti.ReasonStoreClockSkew, Cause: err}).With("clock_skew", strconv.FormatInt(int64(skew.Ahead/time.Second), 10))
+	case errors.Is(err, noncestore.ErrFull):
+		return &lti.Error{Reason: lti.ReasonStoreFull, Cause: err}
 	}
 	return &lti.Error{Reason: lti.ReasonStoreUnavailable, Cause: err}
 }

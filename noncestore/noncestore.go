@@ -14,6 +14,7 @@ package noncestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -46,7 +47,22 @@ var (
 	// ErrUnavailable: the store cannot be read or written, or a write's outcome is unknown. The nonce counts as
 	// not accepted, whether or not it was written.
 	ErrUnavailable = errors.New("noncestore: the store is unavailable")
+	// ErrFull is an ErrUnavailable: the store has too little space left to remember one more.
+	ErrFull = fmt.Errorf("%w: it is full", ErrUnavailable)
 )
+
+// ClockSkewError is an ErrUnavailable: the store's clock and ours differ too much to say what it has forgotten.
+type ClockSkewError struct {
+	Ahead time.Duration // how far the store's clock is ahead of ours; negative where it is behind
+}
+
+// Error returns the sentence with the difference.
+func (e *ClockSkewError) Error() string {
+	return fmt.Sprintf("noncestore: the store's clock is %s ahead of ours", e.Ahead.Round(time.Second))
+}
+
+// Unwrap returns ErrUnavailable.
+func (e *ClockSkewError) Unwrap() error { return ErrUnavailable }
 
 // ReplayError says that a nonce was redeemed before.
 type ReplayError struct {

@@ -16,6 +16,8 @@ need() { # need WHAT APT-PACKAGE...
   packages+=("$@")
 }
 
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
 look() {
   missing=()
   packages=()
@@ -39,13 +41,33 @@ look() {
     need "Node 20.18.1 or newer with npm (https://nodejs.org)"
   fi
   command -v git >/dev/null || need "git" git
+  if [ "$purpose" = test ] && can_install; then # elsewhere the tests that need them are skipped, and say so
+    command -v redis-server >/dev/null || need "Redis, for tests of the shared stores" redis-server
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need "PostgreSQL, for tests of the shared stores" postgresql
+    [ -x /usr/sbin/pgbouncer ] || need "PgBouncer, for tests of the shared stores" pgbouncer
+  fi
+}
+
+# quietly COMMAND...: runs it while no package starts a service or makes a database cluster of its own. The tests start
+# servers themselves, in temporary directories.
+quietly() {
+  local policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/ltisidecar.conf result=0 made=()
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+    made+=($policy)
+  fi
+  mkdir -p "${cluster%/*}" && echo 'create_main_cluster = false' >$cluster
+  made+=($cluster)
+  "$@" || result=$?
+  rm -f "${made[@]}"
+  return $result
 }
 
 look
-if [ ${#packages[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ ${#packages[@]} -gt 0 ] && can_install; then
   echo "setup: installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$cache/apt.log" 2>&1 ||
+  { apt-get update -qq && quietly apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$cache/apt.log" 2>&1 ||
     { tail -n 20 "$cache/apt.log" >&2; die "apt-get failed; its last lines are above"; }
   look
 fi

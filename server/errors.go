@@ -84,3 +84,15 @@ func toStatus(refusal *lti.Error, err error, requestID string) *status.Status {
 	}
 	return answer
 }
+
+// isOurs reports whether a refusal is for the operator to look at: a defect, or a store that failed. Without a cause the
+// store did not fail: it was just closed.
+func isOurs(refusal *lti.Error) bool {
+	switch refusal.Reason {
+	case lti.ReasonInternal:
+		return true
+	case lti.ReasonStoreUnavailable, lti.ReasonStoreFull, lti.ReasonStoreClockSkew:
+		return refusal.Cause != nil
+	}
+	return false
+}

@@ -66,7 +66,7 @@ func (s *Server) finish(ctx context.Context, c *call, err error) error {
 	answer := toStatus(refusal, err, c.id)
 	s.config.Metrics.call(c.method, answer.Code(), refusal.Reason, took)
 	level := slog.LevelInfo
-	if refusal.Reason == lti.ReasonInternal || refusal.Reason == lti.ReasonStoreUnavailable && refusal.Cause != nil {
+	if isOurs(refusal) {
 		level = slog.LevelError
 	}
 	fields = append(fields, slog.String("code", answer.Code().String()), slog.String("reason", string(refusal.Reason)), slog.String("message", answer.Message()))

@@ -158,7 +158,7 @@ func (s *launchService) ValidateNotices(ctx context.Context, request *pb.Validat
 // can send.
 func (s *launchService) logRefusedNotice(ctx context.Context, refusal *lti.Error) {
 	level := slog.LevelDebug
-	if refusal.Reason == lti.ReasonInternal || refusal.Reason == lti.ReasonStoreUnavailable {
+	if isOurs(refusal) {
 		level = slog.LevelError
 	}
 	cause := ""

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ type Config struct {
 	Dev           bool                 `yaml:"dev"`
 	Listen        ListenConfig         `yaml:"listen"`
 	DataDir       string               `yaml:"data_dir"`
+	Store         StoreConfig          `yaml:"store"`
 	Keys          KeysConfig           `yaml:"keys"`
 	PlatformKeys  PlatformKeysConfig   `yaml:"platform_keys"`
 	Nonce         NonceConfig          `yaml:"nonce"`
@@ -67,9 +69,26 @@ type ListenConfig struct {
 	Metrics string `yaml:"metrics"`
 }
 
+// StoreConfig names the database that several sidecars share.
+type StoreConfig struct {
+	URL          string `yaml:"url"`
+	PasswordFile string `yaml:"password_file"`
+	SecretFile   string `yaml:"secret_file"`
+	CAFile       string `yaml:"ca_file"`
+	Name         string `yaml:"name"`
+
+	engine           storeEngine
+	password, secret string
+	roots            *x509.CertPool
+}
+
 // KeysConfig says where the tool's keys are.
 type KeysConfig struct {
-	Directory string `yaml:"directory"`
+	Directory               string `yaml:"directory"`
+	EncryptionKeyFile       string `yaml:"encryption_key_file"`
+	FormerEncryptionKeyFile string `yaml:"former_encryption_key_file"`
+
+	encryptionKey, formerEncryptionKey string
 }
 
 // PlatformKeysConfig says how long platforms' keys serve while they cannot be fetched.
@@ -237,12 +256,16 @@ func (c *configCheck) run(base string) {
 		}
 	}
 	c.checkPlatformKeys()
+	c.checkStore(base)
+	if config.Store.engine != embedded && (config.Nonce.Store != "" || config.Nonce.Sync != "") {
+		c.wrong("nonce", "used launches are remembered where store.url says: leave nonce out")
+	}
 	switch config.Nonce.Store {
 	case "":
 		config.Nonce.Store = "badger"
 	case "badger", "memory":
 	default:
-		c.wrong("nonce.store", "%q is not a store: use badger, or memory for tests", config.Nonce.Store)
+		c.wrong("nonce.store", "%q is not a store: use badger, or memory for tests; Redis and PostgreSQL are chosen by store.url", config.Nonce.Store)
 	}
 	switch config.Nonce.Sync {
 	case "":

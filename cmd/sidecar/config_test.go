@@ -34,8 +34,11 @@ const goodRegistration = `registrations:
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sidecar.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for file, content := range map[string]string{path: text, filepath.Join(filepath.Dir(path), "short.secret"): strings.Repeat("s", 31),
+		filepath.Join(filepath.Dir(path), "long.secret"): strings.Repeat("s", 32)} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return path
 }
@@ -92,6 +95,15 @@ func TestConfigCheckRefuses(t *testing.T) {
 		{"a grace without end", "platform_keys: {stale_if_error: 25h}\n", "1:33", []string{"platform_keys.stale_if_error", "0s to 24h"}},
 		{"a negative grace", "platform_keys: {stale_if_error: -1s}\n", "1:33", []string{"platform_keys.stale_if_error"}},
 		{"an unknown sync", "nonce: {sync: sometimes}\n", "1:15", []string{"nonce.sync", "never, always"}},
+		{"a store of no kind", "store: {url: 'mysql://db'}\n", "1:14", []string{"store.url", "redis://HOST:6379", "postgres://"}},
+		{"a store without secret", "store: {url: 'redis://db'}\n", "1:", []string{"store.secret_file", "openssl rand -hex 32"}},
+		{"a short secret", "store: {url: 'redis://db', secret_file: short.secret}\n", "1:41", []string{"store.secret_file", "fewer than 32"}},
+		{"a secret without store", "store: {secret_file: long.secret}\n", "1:22", []string{"store.secret_file", "without store.url"}},
+		{"PostgreSQL without encryption key", "store: {url: 'postgres://db', secret_file: long.secret}\n", "", []string{"keys.encryption_key_file", "PostgreSQL"}},
+		{"an encryption key for files", "keys: {encryption_key_file: long.secret}\n", "1:29", []string{"keys.encryption_key_file", "PostgreSQL"}},
+		{"a CA file with PostgreSQL", "store: {url: 'postgres://db', secret_file: long.secret, ca_file: none.pem}\nkeys: {encryption_key_file: long.secret}\n", "1:66", []string{"store.ca_file", "sslrootcert"}},
+		{"no store CA file", "store: {url: 'rediss://db', secret_file: long.secret, ca_file: none.pem}\n", "1:64", []string{"store.ca_file", "no such file"}},
+		{"a nonce store beside a shared one", "store: {url: 'rediss://db', secret_file: long.secret}\nnonce: {store: badger}\n", "2:8", []string{"nonce", "store.url"}},
 		{"an unknown store", "nonce: {store: redis}\n", "1:16", []string{"nonce.store", "badger"}},
 		{"an unknown level", "log: {level: verbose}\n", "1:14", []string{"log.level", "debug, info, warn or error"}},
 		{"no CIDR", "outbound: {allow_cidrs: [10.0.0.0/8, 127.0.0.1]}\n", "1:38", []string{"outbound.allow_cidrs[1]", "write 10.0.0.0/8"}},

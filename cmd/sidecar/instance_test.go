@@ -34,25 +34,25 @@ func TestFirstStartSurvivesACrash(t *testing.T) {
 		directory := t.TempDir()
 		store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(directory, "records.db")})
 		check(t, err)
-		found, err := findInstance(t.Context(), directory, store, false)
+		found, err := findInstance(t.Context(), instancePlace{directory: directory}, store, false)
 		check(t, err)
-		err = found.keep(t.Context(), directory, &failingStore{Store: store, writes: writes})
+		err = found.keep(t.Context(), instancePlace{directory: directory}, &failingStore{Store: store, writes: writes})
 		if crashed := errors.Is(err, errCrash); crashed != (writes < 2) {
 			t.Fatalf("after %d writes: %v", writes, err)
 		}
-		again, err := findInstance(t.Context(), directory, store, false)
+		again, err := findInstance(t.Context(), instancePlace{directory: directory}, store, false)
 		if err != nil {
 			t.Fatalf("after %d writes: %v", writes, err)
 		}
-		check(t, again.keep(t.Context(), directory, store))
-		last, err := findInstance(t.Context(), directory, store, false)
+		check(t, again.keep(t.Context(), instancePlace{directory: directory}, store))
+		last, err := findInstance(t.Context(), instancePlace{directory: directory}, store, false)
 		check(t, err)
 		if last.id != again.id || last.first() {
 			t.Errorf("after %d writes: %x, then %x", writes, again.id, last.id)
 		}
 		// From here on one without the other is a loss.
 		check(t, os.Remove(filepath.Join(directory, instanceFile)))
-		if _, err := findInstance(t.Context(), directory, store, false); err == nil {
+		if _, err := findInstance(t.Context(), instancePlace{directory: directory}, store, false); err == nil {
 			t.Error("the lost key directory was not noticed")
 		}
 		check(t, store.Close())

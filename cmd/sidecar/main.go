@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String("config", defaultConfigPath(), "configuration file; also $"+configVariable)
-	root.AddCommand(newServe(), newConfig(), newExplain(), newInspect(), newHealthcheck(), newVersion())
+	root.AddCommand(newServe(), newConfig(), newStore(), newExplain(), newInspect(), newHealthcheck(), newVersion())
 	return root
 }
 

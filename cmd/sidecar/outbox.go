@@ -12,7 +12,6 @@ import (
 	"github.com/ltisidecar/ltisidecar/events"
 	"github.com/ltisidecar/ltisidecar/platform"
 	"github.com/ltisidecar/ltisidecar/records"
-	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/scores"
 	"github.com/ltisidecar/ltisidecar/server"
 )
@@ -24,9 +23,13 @@ type openedOutbox struct {
 	held  bool
 }
 
-// openOutbox opens the lanes of the records, and finds out whether they may be worked on.
-func openOutbox(ctx context.Context, config *Config, logger *slog.Logger, flags epochFlags, store *boltstore.Store) (*openedOutbox, error) {
-	risen, held, err := raiseEpoch(ctx, config.Keys.Directory, store, flags, time.Now())
+// openOutbox finds out whether the lanes of the records may be worked on. Where several sidecars share them, there is no
+// one last start to compare with: a database that was restored from a backup is for its operator to know of.
+func openOutbox(ctx context.Context, config *Config, logger *slog.Logger, flags epochFlags, kept *state) (*openedOutbox, error) {
+	if config.Store.engine == inPostgres {
+		return &openedOutbox{lanes: kept.lanes}, nil
+	}
+	risen, held, err := raiseEpoch(ctx, config.Keys.Directory, kept.records, flags, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -34,11 +37,7 @@ func openOutbox(ctx context.Context, config *Config, logger *slog.Logger, flags 
 		logger.Error("the outbox is held: no score and no kept event is taken or sent", "cause", held,
 			"fix", "compare with the platform, then start once with --release-outbox to send what is queued, or with --discard-outbox to drop it")
 	}
-	lanes, err := store.Lanes(boltstore.LanesConfig{})
-	if err != nil {
-		return nil, err
-	}
-	return &openedOutbox{lanes: lanes, risen: risen, held: held != ""}, nil
+	return &openedOutbox{lanes: kept.lanes, risen: risen, held: held != ""}, nil
 }
 
 // openScores makes the outbox of scores and starts it.

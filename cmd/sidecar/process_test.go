@@ -187,6 +187,14 @@ type process struct {
 // serve starts a sidecar and returns once it answers.
 func (h *home) serve(args ...string) *process {
 	h.t.Helper()
+	p := h.start(args...)
+	h.answers()
+	return p
+}
+
+// start starts a sidecar and does not wait for it.
+func (h *home) start(args ...string) *process {
+	h.t.Helper()
 	p := &process{home: h, command: h.command(append([]string{"serve"}, args...)...), log: &bytes.Buffer{}}
 	p.command.Stderr = p.log
 	check(h.t, p.command.Start())
@@ -199,12 +207,17 @@ func (h *home) serve(args ...string) *process {
 			h.t.Logf("log:\n%s", p.log)
 		}
 	})
+	return p
+}
+
+// answers waits until the sidecar answers.
+func (h *home) answers() {
+	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	if _, err := pb.NewKeyServiceClient(h).GetToolKeySet(ctx, &pb.GetToolKeySetRequest{}); err != nil {
 		h.t.Fatalf("it does not answer: %v", err)
 	}
-	return p
 }
 
 // stop ends the process by SIGTERM, which must be clean.

@@ -24,12 +24,10 @@ import (
 	"github.com/ltisidecar/ltisidecar/groups"
 	"github.com/ltisidecar/ltisidecar/keystore"
 	"github.com/ltisidecar/ltisidecar/launch"
-	"github.com/ltisidecar/ltisidecar/noncestore/badgerstore"
 	"github.com/ltisidecar/ltisidecar/nrps"
 	"github.com/ltisidecar/ltisidecar/outbound"
 	"github.com/ltisidecar/ltisidecar/pages"
 	"github.com/ltisidecar/ltisidecar/platform"
-	"github.com/ltisidecar/ltisidecar/records/boltstore"
 	"github.com/ltisidecar/ltisidecar/server"
 	"github.com/ltisidecar/ltisidecar/servicetoken"
 )
@@ -172,35 +170,11 @@ func serve(ctx context.Context, config *Config, logger *slog.Logger, flags epoch
 
 // assemble makes the parts, lowest first, and hands their ends to ends.
 func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics *server.Metrics, flags epochFlags, ends *closers) (*server.Server, error) {
-	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data_dir: %w", err)
-	}
-	recordStore, err := boltstore.Open(boltstore.Config{Path: filepath.Join(config.DataDir, "records.db")})
+	held, err := openState(ctx, config, logger, flags.acceptLoss, ends)
 	if err != nil {
 		return nil, err
 	}
-	ends.add("records", recordStore.Close)
-	// Before the keys: lost ones must not be replaced by new ones that no platform knows.
-	instance, err := findInstance(ctx, config.Keys.Directory, recordStore, flags.acceptLoss)
-	if err != nil {
-		return nil, err
-	}
-	toolKeys, err := keystore.NewToolKeys(keystore.ToolKeysConfig{Directory: config.Keys.Directory, Create: instance.first() || flags.acceptLoss})
-	if err != nil {
-		return nil, err
-	}
-	if err := instance.keep(ctx, config.Keys.Directory, recordStore); err != nil {
-		return nil, err
-	}
-	nonceConfig := badgerstore.Config{Instance: instance.id, Logger: logger, InMemory: config.Nonce.Store == "memory", SyncAlways: config.Nonce.Sync == "always"}
-	if !nonceConfig.InMemory {
-		nonceConfig.Directory = filepath.Join(config.DataDir, "nonces")
-	}
-	nonces, err := badgerstore.Open(nonceConfig)
-	if err != nil {
-		return nil, err
-	}
-	ends.add("nonces", nonces.Close)
+	toolKeys := held.keys
 
 	client, err := newOutbound(config, func(host string, pause time.Duration) {
 		metrics.CountSuspension()
@@ -219,12 +193,12 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 		return nil, err
 	}
 	ends.add("platform keys", func() error { platformKeys.Close(); return nil })
-	learned, err := platform.NewLearned(platform.LearnedConfig{Store: recordStore, AllowHTTP: config.Dev})
+	learned, err := platform.NewLearned(platform.LearnedConfig{Store: held.records, AllowHTTP: config.Dev})
 	if err != nil {
 		return nil, err
 	}
 	launches, err := launch.New(launch.Config{
-		Registry: config.Registry, Keys: platformKeys, Nonces: nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, AllowHTTP: config.Dev,
+		Registry: config.Registry, Keys: platformKeys, Nonces: held.nonces, Deployments: learned, Sealer: toolKeys, Signer: toolKeys, AllowHTTP: config.Dev,
 	})
 	if err != nil {
 		return nil, err
@@ -262,7 +236,7 @@ func assemble(ctx context.Context, config *Config, logger *slog.Logger, metrics 
 	if err != nil {
 		return nil, err
 	}
-	kept, err := openOutbox(ctx, config, logger, flags, recordStore)
+	kept, err := openOutbox(ctx, config, logger, flags, held)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (s *Store) redeemAll(batch []*redemption) error {
 	case s.jumped(held):
 		return errClockJumped
 	}
-	if err := write(s.db, held.Generation, batch, s.config.Now()); err != nil {
+	if err := write(s.db, held.Generation, batch, s.config.Now(), s.tidyAfter); err != nil {
 		for _, asked := range batch {
 			if asked.err == nil {
 				asked.err = unavailable(err)
@@ -137,7 +137,7 @@ func (s *Store) redeemAll(batch []*redemption) error {
 
 // write fills in the error of each redemption that is refused, and writes the others in one transaction. Where that
 // fails, none of them is written.
-func write(db *badger.DB, generation noncestore.Generation, batch []*redemption, now time.Time) error {
+func write(db *badger.DB, generation noncestore.Generation, batch []*redemption, now time.Time, tidyAfter time.Duration) error {
 	value := binary.BigEndian.AppendUint64(nil, uint64(now.UnixNano()))
 	return db.Update(func(txn *badger.Txn) error {
 		for _, asked := range batch {

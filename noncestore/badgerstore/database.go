@@ -27,9 +27,9 @@ const (
 	compactors    = 2
 )
 
-// tidyAfter is the lifetime of an entry as Badger sees it, by the wall clock and in whole seconds. Whether a redemption
+// defaultTidyAfter is the lifetime of an entry as Badger sees it, by the wall clock and in whole seconds. Whether a redemption
 // still counts is decided by its value; this must only never be shorter.
-const tidyAfter = noncestore.Retention + time.Minute
+const defaultTidyAfter = noncestore.Retention + time.Minute
 
 // A key is one byte that says what it is, then the nonce.
 const (

@@ -21,6 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if directory := os.Getenv(fullOrders); directory != "" {
+		fullMain(directory)
+		return
+	}
 	if text := os.Getenv(childOrders); text != "" {
 		childMain(text)
 		return

@@ -30,8 +30,9 @@
 // # Full disks
 //
 // Badger writes through memory maps, and a full disk ends the process with SIGBUS. The store watches the free space
-// before it opens Badger, each second, and while redeeming; below a reserve it answers ErrUnavailable, and it recovers
-// by itself.
+// before it opens Badger, each second, and before it redeems; below a reserve it answers ErrFull, and it recovers by
+// itself. What remains: a disk of which others take all of the reserve, more than 128 MiB, while Badger writes out tables
+// that it has begun. The process then ends, and the next start takes a new seal.
 package badgerstore
 
 import (
@@ -55,7 +56,7 @@ const maxRunning = 256
 var (
 	errClosed      = errors.New("the store is closed")
 	errNotOpen     = errors.New("the database is not open yet")
-	errShort       = errors.New("too little free disk space")
+	errShort       = fmt.Errorf("%w: too little free disk space", noncestore.ErrFull)
 	errClockJumped = errors.New("the wall clock moved against the monotonic clock")
 )
 
@@ -65,6 +66,8 @@ type Store struct {
 	host   host
 	log    *slog.Logger
 	lock   *directoryLock // nil in memory
+
+	tidyAfter time.Duration // of redemptions; a test has it shorter
 
 	running     chan struct{} // one element for each call at work
 	redemptions chan *redemption
@@ -95,7 +98,7 @@ type heldSeal struct {
 
 // Open opens the store. It fails where the configuration is wrong, where the directory may not be used, and within two
 // seconds where another store holds it, naming that holder. Lost, damaged or unproven redemptions never make it fail.
-// Where the disk is too full to open Badger safely, it returns a store that answers ErrUnavailable until there is room.
+// Where the disk is too full to open Badger safely, it returns a store that answers ErrFull until there is room.
 func Open(config Config) (*Store, error) { return open(config, thisHost()) }
 
 func open(config Config, h host) (*Store, error) {
@@ -109,6 +112,7 @@ func open(config Config, h host) (*Store, error) {
 	s := &Store{
 		config:      config,
 		host:        h,
+		tidyAfter:   defaultTidyAfter,
 		log:         config.Logger,
 		running:     make(chan struct{}, maxRunning),
 		recent:      &recentNonces{},
@@ -234,5 +238,10 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// unavailable wraps a cause in noncestore.ErrUnavailable.
-func unavailable(cause error) error { return fmt.Errorf("%w: %w", noncestore.ErrUnavailable, cause) }
+// unavailable wraps a cause in noncestore.ErrUnavailable, once.
+func unavailable(cause error) error {
+	if errors.Is(cause, noncestore.ErrUnavailable) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", noncestore.ErrUnavailable, cause)
+}

@@ -307,7 +307,7 @@ func TestFullDiskAtTheStop(t *testing.T) {
 // TestReallyFullDisk fills a small file system of its own, on which Badger without the guard dies.
 func TestReallyFullDisk(t *testing.T) {
 	mountPoint := t.TempDir()
-	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", mountPoint).CombinedOutput(); err != nil {
+	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=160m,mode=0700", "tmpfs", mountPoint).CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: this user cannot mount a file system: %s", output)
 	}
 	t.Cleanup(func() {
@@ -348,12 +348,12 @@ func TestReallyFullDisk(t *testing.T) {
 	if err := fill(40 << 20); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return errors.Is(redeem(), noncestore.ErrUnavailable) })
-	if err := fill(96 << 20); !errors.Is(err, syscall.ENOSPC) {
+	until(t, func() bool { return errors.Is(redeem(), noncestore.ErrFull) })
+	if err := fill(160 << 20); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
 	for range 1000 {
-		if err := redeem(); !errors.Is(err, noncestore.ErrUnavailable) {
+		if err := redeem(); !errors.Is(err, noncestore.ErrFull) {
 			t.Fatalf("on a full disk: %v", err)
 		}
 	}
@@ -363,13 +363,13 @@ func TestReallyFullDisk(t *testing.T) {
 	until(t, func() bool { return redeem() == nil }) // by itself
 	closeStore()
 
-	if err := fill(96 << 20); !errors.Is(err, syscall.ENOSPC) {
+	if err := fill(160 << 20); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
 	if s, err = Open(config); err != nil {
 		t.Fatalf("Open on a full disk: %v", err)
 	}
-	if err := redeem(); !errors.Is(err, noncestore.ErrUnavailable) {
+	if err := redeem(); !errors.Is(err, noncestore.ErrFull) {
 		t.Fatalf("on a full disk: %v", err)
 	}
 	if err := os.Remove(filler); err != nil {
@@ -418,5 +418,5 @@ func TestTablesCountAgainstFreeSpace(t *testing.T) {
 	}
 	b.set(func() { b.room.bytes = spaceReserve + uint64(tables) - 1 })
 	s.look()
-	b.is(s.Redeem(t.Context(), generation, newNonce()), noncestore.ErrUnavailable)
+	b.is(s.Redeem(t.Context(), generation, newNonce()), noncestore.ErrFull)
 }

@@ -13,14 +13,14 @@ const clockTolerance = 5 * time.Second
 const (
 	// spaceReserve must be free beside the size of the tables, which a compaction writes anew before it removes the
 	// old ones. It is what Badger can map and not yet have written, two logs of 16 MiB for its memory tables and two
-	// tables of 8 MiB made from them, and 16 MiB for what others write until the next look.
-	spaceReserve = 64 << 20
+	// tables of 8 MiB made from them, and 80 MiB for what others write until the last of that is written.
+	spaceReserve = 128 << 20
 	// closeReserve must be free to close Badger: the last memory table, and as much again.
 	closeReserve = 2*memTableSize + 16<<20
 	// fileReserve is how many files must be free.
 	fileReserve = 64
-	// spaceInterval is how often a redemption looks at the free space.
-	spaceInterval = 100 * time.Millisecond
+	// spaceInterval is how often redemptions look at the free space. A look costs two microseconds.
+	spaceInterval = time.Millisecond
 )
 
 // watchInterval is how often the store looks at the clock and the free space by itself.

@@ -12,6 +12,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,9 +40,14 @@ type Memory struct {
 	// cannot be moved: the tests of expiry are then skipped.
 	Advance func(time.Duration)
 
-	// Lose makes the open handles lose their memory, as a flush or a restored backup does. Nil where that cannot
-	// happen to an open handle.
-	Lose func()
+	// Losses are the ways in which the open handles can lose their memory, or must take it for lost: a flush, a restored
+	// backup, a server that starts again or is another one. Each is made once, in a test of its own. Nil where that
+	// cannot happen to an open handle.
+	Losses map[string]func()
+
+	// OpenSkewed opens one more handle for a sidecar whose clock is ahead of the store's, behind where negative. Nil
+	// where store and sidecar have one clock.
+	OpenSkewed func(ahead time.Duration) (noncestore.Store, error)
 }
 
 // patience is how long the suite waits for what ought to happen at once. A correct store never makes it wait so long.
@@ -66,12 +73,42 @@ func Run(t *testing.T, newMemory func(t *testing.T) Memory) {
 		{"close while redeeming", (*suite).closeWhileRedeeming},
 		{"open again after a clean close", (*suite).openAgain},
 		{"two handles", (*suite).twoHandles},
-		{"lost memory", (*suite).lostMemory},
+		{"skewed clocks", (*suite).skewedClocks},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			test.run(&suite{T: t, Memory: newMemory(t), ctx: ctx})
+		})
+	}
+	RunLosses(t, newMemory)
+}
+
+// RunLosses runs only the tests of lost memory. It is for losses that need much, such as a server of their own.
+func RunLosses(t *testing.T, newMemory func(t *testing.T) Memory) {
+	for name, test := range lossTests {
+		t.Run(name, func(t *testing.T) { (&suite{T: t, Memory: newMemory(t)}).eachLoss(newMemory, test) })
+	}
+}
+
+// lossTests are the tests of lost memory.
+var lossTests = map[string]func(s *suite, lose func()){
+	"lost memory": (*suite).lostMemory,
+	"lost between opening a state and redeeming": (*suite).lostBetween,
+	"lost memory of two handles":                 (*suite).lostByTwo,
+}
+
+// eachLoss runs a test for each way of losing, on a memory of its own.
+func (s *suite) eachLoss(newMemory func(t *testing.T) Memory, test func(s *suite, lose func())) {
+	if len(s.Losses) == 0 {
+		s.Skip("an open handle of this store cannot lose its memory")
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Losses)) {
+		s.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			memory := newMemory(t)
+			test(&suite{T: t, Memory: memory, ctx: ctx}, memory.Losses[name])
 		})
 	}
 }
@@ -429,21 +466,150 @@ func (s *suite) twoHandles() {
 	s.accepted(second.Redeem(s.ctx, generation, newNonce()))
 }
 
-func (s *suite) lostMemory() {
-	if s.Lose == nil {
-		s.Skip("an open handle of this store cannot lose its memory")
+func (s *suite) skewedClocks() {
+	if s.OpenSkewed == nil {
+		s.Skip("this store and its sidecar have one clock")
 	}
+	right := s.open()
+	seal := s.seal(right)
+	for _, ahead := range []time.Duration{-50 * time.Second, 50 * time.Second} {
+		store, err := s.OpenSkewed(ahead)
+		s.is(err, nil)
+		s.Cleanup(func() { s.is(store.Close(), nil) })
+		if s.seal(store) != seal {
+			s.Fatalf("with a clock %s ahead the seal is another one", ahead)
+		}
+		nonce := newNonce()
+		s.accepted(store.Redeem(s.ctx, seal.Generation, nonce))
+		s.replayed(right.Redeem(s.ctx, seal.Generation, nonce))
+	}
+	for _, ahead := range []time.Duration{-time.Hour, -70 * time.Second, 70 * time.Second, time.Hour} {
+		store, err := s.OpenSkewed(ahead)
+		if err != nil {
+			s.skewed(err)
+			continue
+		}
+		s.Cleanup(func() { s.is(store.Close(), nil) })
+		_, err = store.Seal(s.ctx)
+		s.skewed(err)
+		s.skewed(store.Redeem(s.ctx, seal.Generation, newNonce()))
+	}
+	s.accepted(right.Redeem(s.ctx, seal.Generation, newNonce())) // and nobody else is the worse for it
+	if s.seal(right) != seal {
+		s.Fatal("a skewed sidecar replaced the seal of the others")
+	}
+}
+
+func (s *suite) skewed(err error) {
+	s.Helper()
+	var skew *noncestore.ClockSkewError
+	if !errors.As(err, &skew) || !errors.Is(err, noncestore.ErrUnavailable) {
+		s.Fatalf("got %v, want a *ClockSkewError", err)
+	}
+}
+
+func (s *suite) lostMemory(lose func()) {
 	store := s.open()
 	before, nonce := s.seal(store), newNonce()
 	s.accepted(store.Redeem(s.ctx, before.Generation, nonce))
-	s.Lose()
+	lose()
 	for _, n := range []noncestore.Nonce{nonce, newNonce()} {
-		err := store.Redeem(s.ctx, before.Generation, n)
-		if !errors.Is(err, noncestore.ErrStale) && !errors.Is(err, noncestore.ErrUnavailable) {
-			s.Fatalf("got %v after the memory was lost, want ErrStale or ErrUnavailable", err)
+		s.refused(store.Redeem(s.ctx, before.Generation, n))
+	}
+	s.healed(store, before, nonce)
+}
+
+// lostBetween loses the memory while states of its seal are being redeemed, each by several requests at once.
+func (s *suite) lostBetween(lose func()) {
+	store := s.open()
+	before := s.seal(store)
+	const clients, copies = 8, 4
+	var redeeming, done sync.WaitGroup
+	after := make(chan struct{})
+	twice := make(chan noncestore.Nonce, clients)
+	redeeming.Add(clients)
+	for range clients {
+		done.Go(func() {
+			var nonces []noncestore.Nonce
+			won := map[noncestore.Nonce]int{}
+			for lost := false; !lost; {
+				select {
+				case <-after:
+					lost = true // once more than the loss took
+				default:
+				}
+				nonce := newNonce()
+				nonces = append(nonces, nonce)
+				for range copies {
+					if store.Redeem(s.ctx, before.Generation, nonce) == nil {
+						won[nonce]++
+					}
+				}
+				if len(nonces) == 1 {
+					redeeming.Done()
+				}
+			}
+			for _, nonce := range nonces { // what was accepted before the loss must not be accepted after it
+				if store.Redeem(s.ctx, before.Generation, nonce) == nil {
+					won[nonce]++
+				}
+				if won[nonce] > 1 {
+					twice <- nonce
+					return
+				}
+			}
+		})
+	}
+	redeeming.Wait()
+	lose()
+	close(after)
+	done.Wait()
+	select {
+	case nonce := <-twice:
+		s.Fatalf("nonce %x was accepted twice", nonce)
+	default:
+	}
+	s.healed(store, before, newNonce())
+}
+
+func (s *suite) lostByTwo(lose func()) {
+	if s.Exclusive || s.Forgets {
+		s.Skip("there are no two handles of one memory")
+	}
+	first, second := s.open(), s.open()
+	before, nonce := s.seal(first), newNonce()
+	s.accepted(first.Redeem(s.ctx, before.Generation, nonce))
+	lose()
+	s.refused(second.Redeem(s.ctx, before.Generation, nonce))
+	s.refused(first.Redeem(s.ctx, before.Generation, nonce))
+	s.healed(first, before, nonce)
+	s.healed(second, before, nonce)
+	// Both come to the same seal, and stay with it.
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for s.seal(first) != s.seal(second) {
+		select {
+		case <-ticker.C:
+		case <-s.ctx.Done():
+			s.Fatal("two handles do not come to one seal")
 		}
 	}
-	// It heals by itself, with another seal.
+	seal, fresh := s.seal(first), newNonce()
+	s.accepted(first.Redeem(s.ctx, seal.Generation, fresh))
+	s.replayed(second.Redeem(s.ctx, seal.Generation, fresh))
+}
+
+// refused checks that a redemption under a lost seal was not accepted, and why.
+func (s *suite) refused(err error) {
+	s.Helper()
+	if !errors.Is(err, noncestore.ErrStale) && !errors.Is(err, noncestore.ErrUnavailable) {
+		s.Fatalf("got %v after the memory was lost, want ErrStale or ErrUnavailable", err)
+	}
+}
+
+// healed waits until the store has another seal by itself and redeems under it, while the former one stays dead.
+func (s *suite) healed(store noncestore.Store, before noncestore.Seal, nonce noncestore.Nonce) {
+	s.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -453,6 +619,7 @@ func (s *suite) lostMemory() {
 				s.Fatal("a new generation has the key of the former one")
 			}
 			if err = store.Redeem(s.ctx, after.Generation, newNonce()); err == nil {
+				s.refused(store.Redeem(s.ctx, before.Generation, nonce))
 				return
 			}
 		}

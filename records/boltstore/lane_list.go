@@ -21,7 +21,7 @@ const maxLooked = 10_000
 
 // Entry implements records.Lanes.
 func (l *Lanes) Entry(ctx context.Context, kindName, id string) (records.LaneEntry, error) {
-	if err := checkKind(kindName); err != nil {
+	if err := records.CheckKind(kindName); err != nil {
 		return records.LaneEntry{}, err
 	}
 	return do(ctx, l.store, func() (found records.LaneEntry, err error) {
@@ -81,7 +81,7 @@ func (l *Lanes) Entries(ctx context.Context, filter records.EntryFilter, after s
 
 // AwaitChange implements records.Lanes.
 func (l *Lanes) AwaitChange(ctx context.Context, kindName, after string) error {
-	if err := checkKind(kindName); err != nil {
+	if err := records.CheckKind(kindName); err != nil {
 		return err
 	}
 	from, err := parseCursor(after)
@@ -138,7 +138,7 @@ func parseCursor(text string) (uint64, error) {
 
 // LaneCounts implements records.Lanes.
 func (l *Lanes) LaneCounts(ctx context.Context, kindName string) (records.LaneCounts, error) {
-	if err := checkKind(kindName); err != nil {
+	if err := records.CheckKind(kindName); err != nil {
 		return records.LaneCounts{}, err
 	}
 	return do(ctx, l.store, func() (counts records.LaneCounts, err error) {

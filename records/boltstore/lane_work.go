@@ -217,7 +217,7 @@ func (l *Lanes) Release(ctx context.Context, lease records.Lease) error {
 
 // Redrive implements records.Lanes.
 func (l *Lanes) Redrive(ctx context.Context, kindName, id string) (records.LaneEntry, error) {
-	if err := checkKind(kindName); err != nil {
+	if err := records.CheckKind(kindName); err != nil {
 		return records.LaneEntry{}, err
 	}
 	driven, err := do(ctx, l.store, func() (driven records.LaneEntry, err error) {

@@ -15,6 +15,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/ltisidecar/ltisidecar/records"
 )
 
 // Config says where a Store keeps its file.
@@ -194,7 +196,7 @@ func inspect(db *bolt.DB) error {
 			case string(lanesBucket):
 				return inspectTree(bucket)
 			}
-			if err := checkKind(string(name)); err != nil {
+			if err := records.CheckKind(string(name)); err != nil {
 				return err
 			}
 			last := ""

@@ -25,9 +25,6 @@ import (
 // maxRunning is how many calls may work on the file at once. Writes are one after the other in any case.
 const maxRunning = 64
 
-// maxList is the largest limit of List.
-const maxList = 1000
-
 // versionSize is how many bytes before the value hold the version.
 const versionSize = 8
 
@@ -48,7 +45,7 @@ type Store struct {
 
 // Get implements records.Store.
 func (s *Store) Get(ctx context.Context, kind, key string) (records.Document, error) {
-	if err := check(kind, key); err != nil {
+	if err := records.CheckKey(kind, key); err != nil {
 		return records.Document{}, err
 	}
 	return do(ctx, s, func() (document records.Document, err error) {
@@ -62,7 +59,7 @@ func (s *Store) Get(ctx context.Context, kind, key string) (records.Document, er
 
 // Put implements records.Store. Where the context ends first, the document may still be written.
 func (s *Store) Put(ctx context.Context, document records.Document) (uint64, error) {
-	if err := check(document.Kind, document.Key); err != nil {
+	if err := records.CheckKey(document.Kind, document.Key); err != nil {
 		return 0, err
 	}
 	if len(document.Value) > records.MaxValueSize {
@@ -93,7 +90,7 @@ func (s *Store) Put(ctx context.Context, document records.Document) (uint64, err
 
 // Delete implements records.Store. Where the context ends first, the document may still be removed.
 func (s *Store) Delete(ctx context.Context, kind, key string, version uint64) error {
-	if err := check(kind, key); err != nil {
+	if err := records.CheckKey(kind, key); err != nil {
 		return err
 	}
 	_, err := do(ctx, s, func() (struct{}, error) {
@@ -117,14 +114,8 @@ func (s *Store) Delete(ctx context.Context, kind, key string, version uint64) er
 
 // List implements records.Store. Each call is a picture of one moment; two calls are not.
 func (s *Store) List(ctx context.Context, kind, after string, limit int) ([]records.Document, error) {
-	if err := checkKind(kind); err != nil {
+	if err := records.CheckList(kind, after, limit); err != nil {
 		return nil, err
-	}
-	if len(after) > records.MaxKeyLength {
-		return nil, fmt.Errorf("%w: the key has %d bytes, at most %d", records.ErrInvalid, len(after), records.MaxKeyLength)
-	}
-	if limit < 1 || limit > maxList {
-		return nil, fmt.Errorf("%w: the limit is %d, from 1 to %d", records.ErrInvalid, limit, maxList)
 	}
 	return do(ctx, s, func() (list []records.Document, err error) {
 		err = s.db.View(func(tx *bolt.Tx) error {
@@ -238,28 +229,6 @@ func decode(kind, key string, entry []byte) (records.Document, error) {
 	}
 	return records.Document{Kind: kind, Key: key, Version: binary.BigEndian.Uint64(entry),
 		Value: bytes.Clone(entry[versionSize:])}, nil
-}
-
-func check(kind, key string) error {
-	if err := checkKind(kind); err != nil {
-		return err
-	}
-	if len(key) == 0 || len(key) > records.MaxKeyLength {
-		return fmt.Errorf("%w: the key has %d bytes, from 1 to %d", records.ErrInvalid, len(key), records.MaxKeyLength)
-	}
-	return nil
-}
-
-func checkKind(kind string) error {
-	if len(kind) == 0 || len(kind) > records.MaxKindLength {
-		return fmt.Errorf("%w: the kind has %d bytes, from 1 to %d", records.ErrInvalid, len(kind), records.MaxKindLength)
-	}
-	for _, c := range []byte(kind) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return fmt.Errorf("%w: the kind %q has other characters than a-z, 0-9, _ and -", records.ErrInvalid, kind)
-		}
-	}
-	return nil
 }
 
 // conflict says which versions differ; the key stays out of errors.
