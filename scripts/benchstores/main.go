@@ -58,7 +58,6 @@ func main() {
 
 // contender is one store.
 type contender struct {
-	name   string
 	redeem func(ctx context.Context) error // once, of a new nonce; from many goroutines
 	server int                             // process id; 0: none
 	close  func() error
