@@ -36,8 +36,9 @@ look() {
   elif ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     need "Python's venv module" python3-venv
   fi
-  if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || ! command -v npm >/dev/null; then
-    need "Node 20 or newer with npm (https://nodejs.org)"
+  if ! node -e 'const [a, b, c] = process.versions.node.split(".").map(Number); process.exit(a * 1e6 + b * 1e3 + c >= 20_018_001 ? 0 : 1)' 2>/dev/null ||
+    ! command -v npm >/dev/null; then
+    need "Node 20.18.1 or newer with npm (https://nodejs.org)"
   fi
   command -v git >/dev/null || need "git" git
   if [ "$purpose" = test ] && can_install; then # elsewhere the tests that need them are skipped, and say so

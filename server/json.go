@@ -51,7 +51,9 @@ func (s *Server) JSONHandler() http.Handler {
 			http.Error(w, "this address is for the tool, not for browsers", http.StatusForbidden)
 			return
 		}
-		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method == http.MethodPost && (err != nil || !strings.HasSuffix(kind, "json")) {
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		known := err == nil && (strings.HasSuffix(kind, "json") || kind == "application/proto" || kind == "application/connect+proto")
+		if r.Method == http.MethodPost && !known {
 			http.Error(w, "send Content-Type: application/json", http.StatusUnsupportedMediaType)
 			return
 		}
@@ -64,6 +66,7 @@ func (h *jsonHandlers) RegisterService(service *grpc.ServiceDesc, implementation
 	options := []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxJSONMessage), connect.WithSendMaxBytes(maxSend),
 		connect.WithCodec(jsonCodec{"json"}), connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
+		connect.WithCodec(protoCodec{}),
 		connect.WithCompression("gzip", nil, nil), // between two processes of one host it only costs
 	}
 	for _, method := range service.Methods {
@@ -102,6 +105,7 @@ func (h *jsonHandlers) unary(ctx context.Context, procedure string, handler grpc
 // the type.
 type jsonMessage struct {
 	text   []byte
+	binary bool // text is protobuf
 	answer proto.Message
 }
 
@@ -129,8 +133,39 @@ func (c jsonCodec) Unmarshal(text []byte, message any) error {
 	return nil
 }
 
+// protoCodec takes the same messages as protobuf: what the clients of this repository send, because their languages read
+// it with less effort than JSON.
+type protoCodec struct{}
+
+func (protoCodec) Name() string { return "proto" }
+
+func (protoCodec) Marshal(message any) ([]byte, error) {
+	switch m := message.(type) {
+	case *jsonMessage:
+		return proto.Marshal(m.answer)
+	case proto.Message: // of connect's own
+		return proto.Marshal(m)
+	}
+	return nil, fmt.Errorf("server: a %T is no message", message)
+}
+
+func (protoCodec) Unmarshal(data []byte, message any) error {
+	m, ok := message.(*jsonMessage)
+	if !ok {
+		return fmt.Errorf("server: a %T is no request", message)
+	}
+	m.text, m.binary = append([]byte(nil), data...), true // connect uses its buffer again
+	return nil
+}
+
 // decode reads the request. Its error is a *lti.Error REQUEST_INVALID.
 func (m *jsonMessage) decode(into any) error {
+	if m.binary {
+		if proto.Unmarshal(m.text, into.(proto.Message)) != nil {
+			return lti.FieldError("request", "it is not the protobuf of this message")
+		}
+		return nil
+	}
 	if err := protojson.Unmarshal(m.text, into.(proto.Message)); err != nil {
 		return lti.FieldError("request", "%s", jsonDefect(err.Error()))
 	}

@@ -5,6 +5,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,6 +81,51 @@ func (c *jsonClient) call(path string, request, answer proto.Message) (*http.Res
 	}
 	check(c.t, protojson.Unmarshal([]byte(body), answer))
 	return response, ""
+}
+
+// TestProtobufOverHTTP: the listener takes the same messages as protobuf, as the clients of this repository send them.
+func TestProtobufOverHTTP(t *testing.T) {
+	c := start(t)
+	client := serveJSON(t, c)
+	a := c.begin(platformsim.Click{Platform: "canvas", User: "teacher"})
+	kind := []string{"Content-Type", "application/proto"}
+	request := string(must(proto.Marshal(a.launch))(t))
+	response, body := client.send(http.MethodPost, launchService+"ValidateLaunch", request, kind...)
+	var answer pb.ValidateLaunchResponse
+	if check(t, proto.Unmarshal([]byte(body), &answer)); response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "application/proto" {
+		t.Fatalf("%s %v", response.Status, response.Header)
+	}
+	if answer.GetLaunch().GetUser().GetId() != person(t, "canvas", "teacher").ID {
+		t.Errorf("launch %v", &answer)
+	}
+	// An error is JSON, whatever came.
+	response, body = client.send(http.MethodPost, launchService+"ValidateLaunch", request, kind...)
+	if response.Header.Get(server.ReasonHeader) != string(lti.ReasonNonceReplayed) || !json.Valid([]byte(body)) {
+		t.Errorf("replay: %s %s", response.Status, body)
+	}
+
+	members := must(proto.Marshal(&pb.ListMembersRequest{Endpoint: answer.GetLaunch().GetMemberships()}))(t)
+	framed := string(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(members))), members...))
+	response, body = client.send(http.MethodPost, "/ltisidecar.v1.RosterService/ListMembers", framed, "Content-Type", "application/connect+proto")
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", response.Status, body)
+	}
+	var parts []*pb.ListMembersResponse
+	for rest := []byte(body); len(rest) > 0; {
+		size := binary.BigEndian.Uint32(rest[1:5])
+		frame := rest[5 : 5+size]
+		if last := rest[0] == 2; last != (uint32(len(rest)) == 5+size) || last && string(frame) != "{}" {
+			t.Fatalf("frame %d %q", rest[0], frame)
+		} else if !last {
+			part := &pb.ListMembersResponse{}
+			check(t, proto.Unmarshal(frame, part))
+			parts = append(parts, part)
+		}
+		rest = rest[5+size:]
+	}
+	if end := parts[len(parts)-1].GetEnd(); end.GetMemberCount() == 0 {
+		t.Errorf("no end: %v", parts)
+	}
 }
 
 // TestJSONLaunch: the same launch, the same refusal, the same words as over gRPC.
@@ -177,7 +223,8 @@ func TestJSONRefuses(t *testing.T) {
 		{"an unknown field", "POST", validate, `{"idToken": "eyJ"}`, nil, 400, lti.ReasonRequestInvalid, `it has no field \"idToken\" (line 1:2)`},
 		{"an empty request", "POST", validate, `{}`, nil, 400, lti.ReasonRequestInvalid, "relay the browser's request"},
 		{"another content type", "POST", validate, `{}`, []string{"Content-Type", "text/plain"}, 415, "", "application/json"},
-		{"the binary form", "POST", validate, ``, []string{"Content-Type", "application/proto"}, 415, "", "application/json"},
+		{"gRPC in place of Connect", "POST", validate, ``, []string{"Content-Type", "application/grpc-web+proto"}, 415, "", "application/json"},
+		{"no protobuf", "POST", validate, "\xff", []string{"Content-Type", "application/proto"}, 400, lti.ReasonRequestInvalid, "it is not the protobuf of this message"},
 		{"a browser's form", "POST", validate, `{}`, []string{"Origin", "https://evil.example"}, 403, "", "not for browsers"},
 		{"a browser's fetch", "POST", validate, `{}`, []string{"Sec-Fetch-Site", "none"}, 403, "", "not for browsers"},
 		{"a GET", "GET", validate, ``, nil, 405, "", ""},
@@ -198,7 +245,7 @@ func TestJSONRefuses(t *testing.T) {
 	if response, body := client.send("POST", validate, "\xff"+`{}`); response.StatusCode != 400 {
 		t.Errorf("invalid UTF-8: %s %s", response.Status, body)
 	}
-	if n := bytes.Count([]byte(c.log.String()), []byte(fmt.Sprintf(`"reason":%q`, lti.ReasonRequestInvalid))); n != 5 {
+	if n := bytes.Count([]byte(c.log.String()), []byte(fmt.Sprintf(`"reason":%q`, lti.ReasonRequestInvalid))); n != 6 {
 		t.Errorf("%d refusals of bad requests are in the log", n)
 	}
 }

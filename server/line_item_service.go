@@ -41,10 +41,11 @@ func (s *gradeService) gradeEndpoint(ctx context.Context, endpoint *pb.GradeEndp
 		return nil, lti.GradeEndpoint{}, err
 	}
 	note(ctx, slog.String("registration", registration.Name))
-	for field, uri := range map[string]string{"endpoint.line_item_uri": endpoint.LineItemUri, "endpoint.line_items_uri": endpoint.LineItemsUri} {
-		if err := checkLength(field, uri, maxURILength); err != nil {
-			return nil, lti.GradeEndpoint{}, err
-		}
+	if err := checkLength("endpoint.line_item_uri", endpoint.LineItemUri, maxURILength); err != nil {
+		return nil, lti.GradeEndpoint{}, err
+	}
+	if err := checkLength("endpoint.line_items_uri", endpoint.LineItemsUri, maxURILength); err != nil {
+		return nil, lti.GradeEndpoint{}, err
 	}
 	return registration, lti.GradeEndpoint{
 		Registration: registration.Name, DeploymentID: endpoint.DeploymentId,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command demo shows the whole thing at work: the sidecar, the platform simulator, and both example tools, all on this
-// machine. A scripted browser launches each tool from each platform, posts a score and reads a roster. It is run by
-// `make demo`, which builds what it needs.
+// machine. A scripted browser launches each tool from each platform, posts a score and asks what became of it, reads a
+// roster, and picks content. It is run by `make demo`, which builds what it needs.
 package main
 
 import (
@@ -131,7 +131,7 @@ func (d *demo) configuration() string {
 			r := d.sim.Platform(platform).Registration(tool.name)
 			fmt.Fprintf(&text, "  - name: %s\n    issuer: %s\n    client_id: %q\n    deployments: [%q]\n", tool.registration(platform), r.Issuer, r.ClientID, r.DeploymentID)
 			fmt.Fprintf(&text, "    authorization_uri: %s\n    token_uri: %s\n    jwks_uri: %s\n", r.AuthorizationURI, r.TokenURI, r.JWKSURI)
-			fmt.Fprintf(&text, "    launch_uris: [%s/lti/launch]\n    login_uri: %s/lti/login\n    dialect: %s\n", tool.origin, tool.origin, platform)
+			fmt.Fprintf(&text, "    launch_uris: [%s/lti/launch]\n    login_uri: %s/lti/login\n    dialect: %s\n    message_types: [LtiResourceLinkRequest, LtiDeepLinkingRequest]\n", tool.origin, tool.origin, platform)
 		}
 	}
 	return text.String()

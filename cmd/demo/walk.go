@@ -18,10 +18,13 @@ import (
 
 const maxPage = 1 << 20
 
-var hiddenToken = regexp.MustCompile(`name="launch_token" value="([^"]+)"`)
+var (
+	hiddenToken            = regexp.MustCompile(`name="launch_token" value="([^"]+)"`)
+	hiddenDeepLinkingToken = regexp.MustCompile(`name="deep_linking_token" value="([^"]+)"`)
+)
 
-// walk launches a tool from a platform, as a student who gets a score and as a teacher who reads the roster, and prints
-// a line for each RPC.
+// walk launches a tool from a platform, as a student who gets a score and as a teacher who reads the roster and picks
+// content, and prints a line for each RPC.
 func (d *demo) walk(ctx context.Context, t *tool, platform string) error {
 	page, err := d.launch(ctx, t, platform, "student")
 	if err != nil {
@@ -39,6 +42,15 @@ func (d *demo) walk(ctx context.Context, t *tool, platform string) error {
 	if err := d.show(ctx, t, platform, "PostScore"); err != nil {
 		return err
 	}
+	if page, err = t.press(ctx, "deliveries", page); err != nil {
+		return err
+	}
+	if !strings.Contains(page, "<li>delivered") {
+		return fmt.Errorf("the page does not list the score as delivered")
+	}
+	if err := d.show(ctx, t, platform, "ListScoreDeliveries"); err != nil {
+		return err
+	}
 	if page, err = d.launch(ctx, t, platform, "teacher"); err != nil {
 		return err
 	}
@@ -54,10 +66,17 @@ func (d *demo) walk(ctx context.Context, t *tool, platform string) error {
 	if err := d.show(ctx, t, platform, "ListMembers"); err != nil {
 		return err
 	}
+	people := strings.Count(page, "<li>")
+	if err := d.pick(ctx, t, platform); err != nil {
+		return err
+	}
+	if err := d.show(ctx, t, platform, "BuildDeepLinkingResponse"); err != nil {
+		return err
+	}
 	if err := d.checkGrade(ctx, t, platform); err != nil {
 		return err
 	}
-	fmt.Printf("demo: %s %s shows %d people; the platform's grade book has 8 of 10\n", t.name, platform, strings.Count(page, "<li>"))
+	fmt.Printf("demo: %s %s shows %d people; the platform's grade book has 8 of 10, and its course a quiz more\n", t.name, platform, people)
 	return nil
 }
 
@@ -78,14 +97,51 @@ func (d *demo) launch(ctx context.Context, t *tool, platform, user string) (stri
 	return string(page.Body), nil
 }
 
+// pick lets a teacher pick a quiz in the tool's page, and takes it to the platform.
+func (d *demo) pick(ctx context.Context, t *tool, platform string) error {
+	browser, err := d.sim.NewBrowser()
+	if err != nil {
+		return err
+	}
+	defer browser.Close()
+	picker, err := browser.Launch(ctx, platformsim.Click{Platform: platform, Tool: t.name, User: "teacher", Message: platformsim.MessageDeepLinking})
+	if err != nil {
+		return err
+	}
+	found := hiddenDeepLinkingToken.FindSubmatch(picker.Body)
+	if found == nil {
+		return fmt.Errorf("the tool's page at %s, status %d, has no picker:\n%s", picker.URL, picker.Status, picker.Body)
+	}
+	page, err := t.post(ctx, "lti/content", url.Values{"deep_linking_token": {html.UnescapeString(string(found[1]))}, "graded": {"yes"}, "quiz": {"Genes"}})
+	if err != nil {
+		return err
+	}
+	form := platformsim.FormOf([]byte(page))
+	if form == nil {
+		return fmt.Errorf("the page has no form for the platform:\n%s", page)
+	}
+	taken, err := browser.Return(ctx, form)
+	if err != nil {
+		return err
+	}
+	if taken.Status != http.StatusOK || !strings.Contains(string(taken.Body), "1 links were made") {
+		return fmt.Errorf("the platform did not take the quiz, status %d:\n%s", taken.Status, taken.Body)
+	}
+	return nil
+}
+
 // press presses a button of the tool's page.
 func (t *tool) press(ctx context.Context, button, page string) (string, error) {
 	found := hiddenToken.FindStringSubmatch(page)
 	if found == nil || !strings.Contains(page, `formaction="/`+button+`"`) {
 		return "", fmt.Errorf("the tool's page has no button %q", button)
 	}
-	form := url.Values{"launch_token": {html.UnescapeString(found[1])}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.origin+"/"+button, strings.NewReader(form.Encode()))
+	return t.post(ctx, button, url.Values{"launch_token": {html.UnescapeString(found[1])}})
+}
+
+// post sends a form to the tool and returns the page that answers it.
+func (t *tool) post(ctx context.Context, path string, form url.Values) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.origin+"/"+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}

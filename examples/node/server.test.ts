@@ -7,18 +7,17 @@ import { after, before, describe, test } from "node:test";
 import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import {
+  Browser,
   Cleanup,
-  needsBinaries,
-  profiles,
+  platforms,
+  post,
   start,
   startSidecar,
   startSimulator,
   temporaryDirectory,
-  type Profile,
-  type Program,
-  type Simulator,
-} from "../../clients/node/test/processes.ts";
-import { Browser, post, type BrowserOptions, type Page, type Sent } from "../../clients/node/test/scripted_browser.ts";
+} from "ltisidecar/testing";
+import type { BrowserOptions, Page, Program, Sent, Simulator } from "ltisidecar/testing";
+import { needsBinaries } from "../../clients/node/test/needs_binaries.ts";
 
 const example = fileURLToPath(new URL(".", import.meta.url));
 const cookieName = "__Host-lti-launch";
@@ -48,12 +47,12 @@ class Visitor {
   readonly id: string;
   readonly name: string;
 
-  static async of(profile: Profile, key: string, options: BrowserOptions = {}): Promise<Visitor> {
+  static async of(profile: string, key: string, options: BrowserOptions = {}): Promise<Visitor> {
     const known = await simulator.person(profile, key);
     return new Visitor(profile, key, known.id, `${known.given_name} ${known.family_name}`, options);
   }
 
-  private constructor(profile: Profile, key: string, id: string, name: string, options: BrowserOptions) {
+  private constructor(profile: string, key: string, id: string, name: string, options: BrowserOptions) {
     this.url = simulator.platformUrl(profile);
     this.key = key;
     this.id = id;
@@ -85,11 +84,11 @@ describe("the example, launched from real platforms", needsBinaries, () => {
   });
   after(() => cleanup.run());
 
-  for (const profile of profiles) {
+  for (const profile of platforms) {
     describe(profile, () => {
       for (const [key, role, buttons] of [
-        ["student", "a learner", ["8 of 10"]],
-        ["teacher", "a teacher", ["8 of 10", "Roster", "Service token"]],
+        ["student", "a learner", ["8 of 10", "My scores"]],
+        ["teacher", "a teacher", ["8 of 10", "My scores", "Roster", "Service token"]],
       ] as const) {
         test(`it greets a ${key} by name and role`, async () => {
           const visitor = await Visitor.of(profile, key);
@@ -114,6 +113,33 @@ describe("the example, launched from real platforms", needsBinaries, () => {
         assert.ok(text.includes(`<td>${student.name} (student2)</td><td>80</td>`));
         // The page that came is as good as the first: its token is renewed, its buttons work.
         assert.equal((await student.browser.press(scored, "8 of 10")).status, 200);
+      });
+
+      test("it shows what became of a score", async () => {
+        const student = await Visitor.of(profile, "student5");
+        const home = await student.launch();
+        assert.deepEqual((await student.browser.press(home, "My scores")).items, []);
+        await student.browser.press(home, "8 of 10");
+        assert.deepEqual((await student.browser.press(home, "My scores")).items, ["delivered "]);
+        const teacher = await Visitor.of(profile, "teacher");
+        const refused = await teacher.launch();
+        assert.equal((await teacher.browser.press(refused, "8 of 10")).status, 502);
+        assert.match((await teacher.browser.press(refused, "My scores")).items.at(-1) ?? "", /^refused ./);
+      });
+
+      test("an author picks a quiz", async () => {
+        const author = await Visitor.of(profile, "teacher");
+        const picker = await author.browser.launch("teacher", "LtiDeepLinkingRequest");
+        assert.match(picker.text, /Pick a quiz/);
+        const added = await author.browser.press(picker, "Add it", { quiz: "Genes" });
+        assert.match(added.text, /1 items came, 1 links were made\./);
+        const responses = await simulator.get<{ error?: string; items: Record<string, unknown>[] }[]>(profile, "deeplinking");
+        const { error, items } = responses.at(-1)!;
+        assert.equal(error, undefined);
+        assert.equal(items.length, 1);
+        const { type, title, custom, lineItem } = items[0]!;
+        assert.deepEqual([type, title, custom], ["ltiResourceLink", "Genes", { quiz: "Genes" }]);
+        assert.equal((lineItem as { scoreMaximum: number }).scoreMaximum, 10);
       });
 
       test("a score that the platform refuses", async () => {

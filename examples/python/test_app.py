@@ -19,8 +19,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from processes import PROFILES, Simulator, running, sidecar, simulator
-from scripted_browser import PARTITIONED, Browser, Page, Request
+from ltisidecar.testing import (
+    PARTITIONED,
+    PLATFORMS,
+    Browser,
+    Page,
+    Request,
+    Simulator,
+    run_sidecar,
+    run_simulator,
+    running,
+)
 
 EXAMPLE = Path(__file__).parent / "app.py"
 COOKIE = "__Host-lti-launch"
@@ -64,18 +73,18 @@ def tool(directory: Path, certificates: Path) -> Iterator[tuple[str, subprocess.
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(lti_programs: None) -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="lti") as name:
         directory = Path(name)
         with (
-            simulator(directory / "sim") as sim,
+            run_simulator(directory / "sim") as sim,
             tool(directory, sim.directory) as (url, _),
-            sidecar(directory, sim.install(url, jwks_uri=f"{url}/lti/jwks"), sim.directory / "ca.pem"),
+            run_sidecar(directory, sim.install(url, jwks_uri=f"{url}/lti/jwks"), sim.directory / "ca.pem"),
         ):
             yield World(sim, url)
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture(params=PLATFORMS)
 def profile(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -108,8 +117,8 @@ def hidden_token(page: Page) -> str:
 
 def test_it_greets_by_name_and_role(world: World, profile: str) -> None:
     for key, role, buttons in (
-        ("student", "a learner", ["8 of 10"]),
-        ("teacher", "a teacher", ["8 of 10", "Roster", "Service token"]),
+        ("student", "a learner", ["8 of 10", "My scores"]),
+        ("teacher", "a teacher", ["8 of 10", "My scores", "Roster", "Service token"]),
     ):
         person = Person(world, profile, key)
         home = person.launch()
@@ -133,6 +142,33 @@ def test_the_score_button_fills_the_grade_book(world: World, profile: str) -> No
     assert re.search(rf"<td>{student.name} \(student2\)</td><td>80</td>", shown)
     # The page that came is as good as the first: its token is renewed, its buttons work.
     assert student.browser.press(scored, "8 of 10").status == 200
+
+
+def test_it_shows_what_became_of_a_score(world: World, profile: str) -> None:
+    student = Person(world, profile, "student5")
+    home = student.launch()
+    assert student.browser.press(home, "My scores").items == []
+    student.browser.press(home, "8 of 10")
+    assert student.browser.press(home, "My scores").items == ["delivered"]
+    teacher = Person(world, profile, "teacher")
+    refused = teacher.launch()
+    assert teacher.browser.press(refused, "8 of 10").status == 502
+    said = teacher.browser.press(refused, "My scores").items
+    assert said[-1].startswith("refused ")
+
+
+def test_an_author_picks_a_quiz(world: World, profile: str) -> None:
+    author = Person(world, profile, "teacher")
+    picker = author.browser.launch("teacher", message="LtiDeepLinkingRequest")
+    assert "Pick a quiz" in picker.text
+    added = author.browser.press(picker, "Add it", quiz="Genes")
+    assert added.request.url.startswith(author.url)
+    assert "1 items came, 1 links were made." in added.text
+    response = world.simulator.get(profile, "deeplinking")[-1]
+    assert not response.get("error")
+    (item,) = response["items"]
+    assert (item["type"], item["title"], item["custom"]) == ("ltiResourceLink", "Genes", {"quiz": "Genes"})
+    assert item["lineItem"]["scoreMaximum"] == 10
 
 
 def test_a_score_that_the_platform_refuses(world: World, profile: str) -> None:

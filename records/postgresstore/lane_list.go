@@ -138,8 +138,15 @@ func (s *Store) LaneCounts(ctx context.Context, kindName string) (records.LaneCo
 	}
 	counts := records.LaneCounts{States: make(map[records.EntryState]int)}
 	err := s.read(ctx, func(tx pgx.Tx) error {
+		last, err := s.lastChange(ctx, tx, kindName, 0)
+		if err != nil {
+			return err
+		}
+		if last > 0 {
+			counts.Cursor = cursorOf(last)
+		}
 		var oldest int64
-		err := tx.QueryRow(ctx, s.sql("SELECT count(*), coalesce(min(appended), 0) FROM SCHEMA.entry WHERE kind = $1 AND due <> 0"), kindName).
+		err = tx.QueryRow(ctx, s.sql("SELECT count(*), coalesce(min(appended), 0) FROM SCHEMA.entry WHERE kind = $1 AND due <> 0"), kindName).
 			Scan(&counts.Open, &oldest)
 		if err != nil {
 			return err

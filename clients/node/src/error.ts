@@ -24,6 +24,8 @@ export class LtiSidecarError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** How long to wait before a retry, in milliseconds, where the sidecar says so. */
   readonly retryAfterMs: number | undefined;
+  /** Page about this reason, for developers and operators, where the sidecar names one. */
+  readonly helpUri: string | undefined;
   /** Page to show to the user, where the failed call answers a browser. It names no check. */
   declare readonly reply: BrowserReply | undefined;
 
@@ -33,6 +35,7 @@ export class LtiSidecarError extends Error {
     this.reason = details.reason;
     this.metadata = details.metadata;
     this.retryAfterMs = details.retryAfterMs;
+    this.helpUri = details.helpUri;
     // Not enumerable: a logged error shows its cause, not a whole HTML page.
     Object.defineProperty(this, "reply", { value: details.reply });
   }
@@ -40,6 +43,11 @@ export class LtiSidecarError extends Error {
   /** Launch id of the launch concerned, where one is known. With NONCE_REPLAYED: the launch that was repeated. */
   get launchId(): string | undefined {
     return this.metadata.launch_id;
+  }
+
+  /** Request id: what the sidecar's log calls the request, where the sidecar answered. */
+  get requestId(): string | undefined {
+    return this.metadata.request_id;
   }
 }
 
@@ -85,10 +93,10 @@ export class LimitReached extends LtiSidecarError {
   }
 }
 
-/** RosterIncomplete: a roster's stream ended well, but not with a whole roster. Use nothing of it. */
-export class RosterIncomplete extends LtiSidecarError {
+/** Incomplete: a roster or a list of results ended before it was whole. Use nothing of it. */
+export class Incomplete extends LtiSidecarError {
   static {
-    this.prototype.name = "RosterIncomplete";
+    this.prototype.name = "Incomplete";
   }
 }
 

@@ -1,46 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Router, type NextFunction, type Request, type Response } from "express";
 import type { BrowserReply, BrowserRequest } from "./browser.js";
-import { LtiSidecarError } from "./error.js";
-import { addHeaders, readBrowserRequest, sendBrowserReply } from "./http.js";
-import type { Launch, MessageType } from "./launch.js";
-import type { Sidecar } from "./sidecar.js";
+import { addHeaders, readBody, readBrowserRequest, sendBrowserReply } from "./http.js";
+import { maxNoticesBytes, Routes, type RouteOptions } from "./routes.js";
 
 export { FormError, addHeaders, readBrowserRequest, sendBrowserReply } from "./http.js";
 
 /** LtiRoutesOptions are what the routes need of the tool. */
-export interface LtiRoutesOptions {
-  /** Client of the sidecar. */
-  readonly sidecar: Sidecar;
-  /**
-   * Answers an accepted launch, best with `res.redirect(303, ...)` to a page of the same origin. `res` already deletes
-   * the cookies of the login: add cookies with `res.cookie` or `res.append`.
-   */
-  readonly onLaunch: (launch: Launch, req: Request, res: Response) => unknown;
-  /**
-   * Sees every failure of a call to the sidecar, for the log, and may answer it. Where it sends nothing, the error's
-   * reply is sent; an error without one goes to the error handler of the app.
-   */
-  readonly onError?: ((error: LtiSidecarError, req: Request, res: Response) => unknown) | undefined;
-  /** Launch URI of these routes, as registered. Unset: the first one of the registration. */
-  readonly launchUri?: string | undefined;
-  /** Registration name, for routes of one registration. Unset: found by issuer and client id. */
-  readonly registration?: string | undefined;
-  /**
-   * Nonce of this answer's Content-Security-Policy, for tools whose middleware must send one with every answer; that
-   * header then stays. Unset: the replies of the sidecar come with their own policy alone.
-   */
-  readonly cspNonce?: ((req: Request, res: Response) => string) | undefined;
-  /** Message types that `onLaunch` can serve. Unset: RESOURCE_LINK. */
-  readonly acceptMessageTypes?: readonly MessageType[] | undefined;
-}
+export type LtiRoutesOptions = RouteOptions<Request, Response>;
 
 /**
- * ltiRoutes makes a router with `GET` and `POST /login`, `POST /launch` and `GET /jwks`. Mount it before any body
- * parser: `app.use("/lti", ltiRoutes({ sidecar, onLaunch }))`. Works with Express 4 and 5.
+ * ltiRoutes makes a router with `GET` and `POST /login`, `POST /launch` and `GET /jwks`; with `onContent` also
+ * `POST /content`, with `onNotice` also `POST /notices`. Mount it before any body parser:
+ * `app.use("/lti", ltiRoutes({ sidecar, onLaunch }))`. Works with Express 4 and 5.
  */
 export function ltiRoutes(options: LtiRoutesOptions): Router {
-  const { sidecar, onLaunch, onError, launchUri, registration, acceptMessageTypes, cspNonce } = options;
+  const { cspNonce } = options;
+  const routes = new Routes(options);
   const router = Router();
 
   const read = async (req: Request, res: Response): Promise<BrowserRequest> => {
@@ -52,50 +28,36 @@ export function ltiRoutes(options: LtiRoutesOptions): Router {
     sendBrowserReply(res, reply, { keepPolicy: cspNonce !== undefined });
 
   const answering =
-    (answer: (req: Request, res: Response) => Promise<void>) =>
+    (answer: (req: Request, res: Response) => Promise<BrowserReply | undefined>) =>
     async (req: Request, res: Response, next: NextFunction): Promise<void> => {
       try {
-        await answer(req, res);
+        const reply = await answer(req, res).catch((error: unknown) =>
+          routes.refuse(error, req, res, () => res.headersSent),
+        );
+        if (reply) send(res, reply);
       } catch (error) {
-        await refuse(error, req, res).catch(next);
+        next(error);
       }
     };
 
-  const refuse = async (error: unknown, req: Request, res: Response): Promise<void> => {
-    if (!(error instanceof LtiSidecarError)) throw error;
-    await onError?.(error, req, res);
-    if (res.headersSent) return;
-    if (!error.reply) throw error;
-    send(res, error.reply);
-  };
-
-  const login = answering(async (req, res) => {
-    const browser = await read(req, res);
-    const { reply } = await sidecar.buildAuthRequest(browser, { launchUri, registration });
-    send(res, reply);
-  });
+  const login = answering(async (req, res) => routes.login(await read(req, res)));
   router.get("/login", login);
   router.post("/login", login);
-
   router.post(
     "/launch",
     answering(async (req, res) => {
-      const browser = await read(req, res);
-      const outcome = await sidecar.validateLaunch(browser, { launchUri, acceptMessageTypes });
-      if (outcome.browserStep) return send(res, outcome.browserStep);
-      addHeaders(res, outcome.headers);
-      await onLaunch(outcome.launch, req, res);
+      const outcome = await routes.launch(await read(req, res));
+      if (outcome.reply) return outcome.reply;
+      const { launch, headers, answer } = outcome;
+      addHeaders(res, headers);
+      await answer(launch, req, res);
+      return undefined;
     }),
   );
-
-  router.get(
-    "/jwks",
-    answering(async (_req, res) => {
-      const { jwks, contentType, maxAgeSeconds } = await sidecar.getToolKeySet();
-      res.setHeader("Content-Type", contentType);
-      res.setHeader("Cache-Control", `public, max-age=${maxAgeSeconds}`);
-      res.end(jwks);
-    }),
-  );
+  router.get("/jwks", answering(() => routes.jwks()));
+  if (options.onContent) router.post("/content", answering(async (req, res) => routes.content(await read(req, res), req)));
+  if (options.onNotice) {
+    router.post("/notices", answering(async (req) => routes.notices(await readBody(req, maxNoticesBytes))));
+  }
   return router;
 }

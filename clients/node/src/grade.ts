@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   ActivityProgress as ActivityProgressNumber,
-  DeliveryState as DeliveryStateNumber,
   GradingProgress as GradingProgressNumber,
+  type CanvasSubmission as CanvasSubmissionMessage,
   type Score as ScoreMessage,
-  type ScoreDelivery as ScoreDeliveryMessage,
 } from "./gen/ltisidecar/v1/grade_service.js";
-import { nameOf, numberOf, present, text } from "./presence.js";
+import { fromMembers, type Members } from "./json_text.js";
+import { numberOf } from "./presence.js";
+import type { CallOptions } from "./transport.js";
 
 /** ActivityProgress says how far the user has come. */
 export type ActivityProgress = "INITIALIZED" | "STARTED" | "IN_PROGRESS" | "SUBMITTED" | "COMPLETED";
@@ -14,18 +15,14 @@ export type ActivityProgress = "INITIALIZED" | "STARTED" | "IN_PROGRESS" | "SUBM
 /** GradingProgress says how far grading has come. Only FULLY_GRADED makes every platform record the score. */
 export type GradingProgress = "NOT_READY" | "FAILED" | "PENDING" | "PENDING_MANUAL" | "FULLY_GRADED";
 
-/**
- * DeliveryState says what became of a score. DELIVERED: the platform has it. QUEUED: the sidecar has it durably and
- * goes on trying. SUPERSEDED: a newer score is already delivered, this one is not sent. UNCONFIRMED: the platform may
- * or may not have it. A state that this version of the client does not know is given as QUEUED.
- */
-export type DeliveryState = "DELIVERED" | "QUEUED" | "SUPERSEDED" | "UNCONFIRMED";
-
 /** Score is one user's score for one line item. */
 export interface Score {
   /** User id (sub) as the launch or the roster gave it. */
   readonly userId: string;
-  /** Score given, not negative; may exceed scoreMaximum. `null` clears an earlier score of this tool. */
+  /**
+   * Score given, not negative; may exceed scoreMaximum. `null` is a score without a number, which clears an earlier one
+   * of this tool: it has to be said, and cannot be forgotten.
+   */
   readonly scoreGiven: number | null;
   /** Score maximum, above 0. Required with a scoreGiven. */
   readonly scoreMaximum?: number | undefined;
@@ -42,15 +39,55 @@ export interface Score {
   readonly comment?: string | undefined;
   /** Id of the user who graded. */
   readonly scoringUserId?: string | undefined;
+  /** When the student began. */
+  readonly submissionStartTime?: Date | undefined;
+  /** When the student submitted, not before `submissionStartTime`. */
+  readonly submissionTime?: Date | undefined;
+  /** What Canvas shows as the student's work. Other platforms do not get it. */
+  readonly canvasSubmission?: CanvasSubmission | undefined;
+  /** Members to add to the score, by absolute URIs. */
+  readonly extensions?: Members | undefined;
 }
 
-/** ScoreDelivery is what became of a score. */
-export interface ScoreDelivery {
-  readonly state: DeliveryState;
-  /** The timestamp that the platform got. */
-  readonly sentTime?: Date | undefined;
-  /** Result URI where the platform names one. */
-  readonly resultUri?: string | undefined;
+/** CanvasSubmission is what Canvas shows as the work that is graded. */
+export interface CanvasSubmission {
+  /** Whether the score makes a new attempt. Unset: Canvas takes it as true. */
+  readonly newSubmission?: boolean | undefined;
+  readonly submissionType?:
+    | "none"
+    | "basic_lti_launch"
+    | "online_text_entry"
+    | "online_url"
+    | "external_tool"
+    | "online_upload"
+    | undefined;
+  /** The text or the URI, as `submissionType` says. */
+  readonly submissionData?: string | undefined;
+  /** Unset: now. */
+  readonly submissionTime?: Date | undefined;
+  /** Files that Canvas fetches for `online_upload`, at most 20. */
+  readonly files?: readonly CanvasFile[] | undefined;
+  /** Leave a grade that a person gave. Unset: Canvas takes it as false. */
+  readonly prioritizeNonToolGrade?: boolean | undefined;
+  /** Keep the earlier grade where this score has none. Unset: Canvas takes it as false. */
+  readonly preserveScore?: boolean | undefined;
+}
+
+/** CanvasFile is a file that Canvas fetches for a submission. */
+export interface CanvasFile {
+  readonly uri: string;
+  /** The file's name. */
+  readonly title: string;
+  /** Such as `application/pdf`. Unset: Canvas guesses it. */
+  readonly mediaType?: string | undefined;
+}
+
+/** PostScoreOptions say how to hand over a score. */
+export interface PostScoreOptions extends CallOptions {
+  /** Request id of your own choice: within 7 days a repeat with it gets the same delivery. */
+  readonly requestId?: string | undefined;
+  /** How long to wait for the platform, in milliseconds, at most 30,000; 0: not at all. Unset: a second. */
+  readonly maxWaitMs?: number | undefined;
 }
 
 export function fromScore(score: Score): ScoreMessage {
@@ -67,13 +104,21 @@ export function fromScore(score: Score): ScoreMessage {
     scoreTime: score.scoreTime,
     comment: score.comment ?? "",
     scoringUserId: score.scoringUserId ?? "",
+    submissionStartTime: score.submissionStartTime,
+    submissionTime: score.submissionTime,
+    canvasSubmission: score.canvasSubmission && fromCanvasSubmission(score.canvasSubmission),
+    extensionsJson: fromMembers(score.extensions),
   };
 }
 
-export function toScoreDelivery(m: ScoreDeliveryMessage): ScoreDelivery {
-  return present<ScoreDelivery>({
-    state: nameOf(DeliveryStateNumber, m.state, "QUEUED"),
-    sentTime: m.sentTime,
-    resultUri: text(m.resultUri),
-  });
+function fromCanvasSubmission(submission: CanvasSubmission): CanvasSubmissionMessage {
+  return {
+    newSubmission: submission.newSubmission,
+    submissionType: submission.submissionType ?? "",
+    submissionData: submission.submissionData ?? "",
+    submissionTime: submission.submissionTime,
+    files: (submission.files ?? []).map(({ uri, title, mediaType = "" }) => ({ uri, title, mediaType })),
+    prioritizeNonToolGrade: submission.prioritizeNonToolGrade,
+    preserveScore: submission.preserveScore,
+  };
 }

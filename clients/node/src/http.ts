@@ -77,29 +77,35 @@ function isForm(req: IncomingMessage): boolean {
 }
 
 async function readForm(req: IncomingMessage): Promise<string> {
+  return new TextDecoder().decode(await readBody(req, maxFormBytes));
+}
+
+/**
+ * readBody reads the body of a request that nobody has read, or finds it in `req.rawBody`. Rejects with FormError where
+ * it is larger, or was read before.
+ */
+export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   const { rawBody } = req as { rawBody?: unknown };
-  if (rawBody instanceof Uint8Array) return new TextDecoder().decode(bounded(rawBody));
+  if (rawBody instanceof Uint8Array) {
+    if (rawBody.length > maxBytes) throw tooLarge(maxBytes);
+    return rawBody;
+  }
   if (req.readableDidRead) {
     throw new FormError("a body parser has read this form: mount the LTI routes before express.urlencoded", 500);
   }
-  if (Number(req.headers["content-length"] ?? 0) > maxFormBytes) throw tooLarge();
+  if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of req as AsyncIterable<Uint8Array>) {
     size += chunk.length;
-    if (size > maxFormBytes) throw tooLarge();
+    if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
-function bounded(body: Uint8Array): Uint8Array {
-  if (body.length > maxFormBytes) throw tooLarge();
-  return body;
-}
-
-function tooLarge(): FormError {
-  return new FormError(`the form is larger than ${maxFormBytes} bytes`, 413);
+function tooLarge(maxBytes: number): FormError {
+  return new FormError(`the form is larger than ${maxBytes} bytes`, 413);
 }
 
 function parameters(encoded: string): Parameter[] {

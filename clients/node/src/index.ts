@@ -11,7 +11,7 @@ export type {
   StartAssessmentOptions,
   ToolKeySet,
 } from "./sidecar.js";
-export type { CallOptions, TlsOptions } from "./channel.js";
+export type { CallOptions, TlsOptions } from "./transport.js";
 export type { BrowserReply, BrowserRequest, Header, Parameter } from "./browser.js";
 export { FormError, addHeaders, readBrowserRequest, sendBrowserReply } from "./http.js";
 export type { SendOptions } from "./http.js";
@@ -44,17 +44,70 @@ export type {
   VerifiedUser,
 } from "./message.js";
 export type { Notice, NoticeRefusal, NoticeResult } from "./notice.js";
-export type { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
-export type { ActivityProgress, DeliveryState, GradingProgress, Score, ScoreDelivery } from "./grade.js";
-export type { ListMembersOptions, Member, MemberStatus, Roster, RosterContext } from "./roster.js";
+export type {
+  AssetProcessorItem,
+  ContentIframe,
+  ContentImage,
+  ContentItem,
+  ContentWindow,
+  DeepLinkingOptions,
+  DeepLinkingResponse,
+  FileItem,
+  HtmlItem,
+  ImageItem,
+  LinkItem,
+  OtherItem,
+  ResourceLinkItem,
+  TimeWindow,
+} from "./content.js";
+export { withLineItem } from "./endpoint.js";
+export type { EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint } from "./endpoint.js";
+export type {
+  ActivityProgress,
+  CanvasFile,
+  CanvasSubmission,
+  GradingProgress,
+  PostScoreOptions,
+  Score,
+} from "./grade.js";
+export type {
+  DeliveryState,
+  ListResultsOptions,
+  ListScoreDeliveriesOptions,
+  Results,
+  ScoreDelivery,
+  ScoreDeliveryPage,
+  ScoreDeliveryWatch,
+  WatchScoreDeliveriesOptions,
+} from "./delivery.js";
+export type {
+  EnsuredLineItem,
+  LineItem,
+  ListLineItemsOptions,
+  Result,
+  SubmissionReview,
+  UpdateLineItemOptions,
+} from "./line_item.js";
+export type { EventDelivery, SendEventsOptions } from "./event.js";
+export type {
+  CourseGroups,
+  Group,
+  GroupSet,
+  ListGroupsOptions,
+  ListMembersOptions,
+  Member,
+  MemberStatus,
+  Roster,
+  RosterContext,
+} from "./roster.js";
 export type { ServiceToken, ServiceTokenRequest } from "./service_token.js";
 export {
+  Incomplete,
   InvalidRequest,
   LaunchRejected,
   LimitReached,
   LtiSidecarError,
   PlatformError,
-  RosterIncomplete,
   Unavailable,
 } from "./error.js";
 export type { StatusCode } from "./error.js";

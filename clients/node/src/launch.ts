@@ -3,7 +3,8 @@ import { inspect } from "node:util";
 import { BrowserBinding as BrowserBindingNumber, type Launch as LaunchMessage } from "./gen/ltisidecar/v1/launch.js";
 import type { Context as ContextMessage, User as UserMessage } from "./gen/ltisidecar/v1/launch.js";
 import { MessageType as MessageTypeNumber } from "./gen/ltisidecar/v1/launch.js";
-import { toGradeEndpoint, toMembershipEndpoint, type GradeEndpoint, type MembershipEndpoint } from "./endpoint.js";
+import { toEventEndpoint, toGradeEndpoint, toGroupEndpoint, toMembershipEndpoint } from "./endpoint.js";
+import type { EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint } from "./endpoint.js";
 import { toAssetService, toDeepLinkingSettings, toForUser, toMigration, toProctoring } from "./message.js";
 import type {
   Activity,
@@ -85,6 +86,10 @@ export interface Launch {
   readonly grades?: GradeEndpoint | undefined;
   /** Membership endpoint for `listMembers`; absent where the platform offers no roster. */
   readonly memberships?: MembershipEndpoint | undefined;
+  /** Group endpoint for `listGroups`; absent where the platform offers no groups. */
+  readonly groups?: GroupEndpoint | undefined;
+  /** Event endpoint for `sendEvents`; absent where the platform takes no Caliper events. */
+  readonly events?: EventEndpoint | undefined;
   /** Browser binding that was found; `UNKNOWN` where this version of the client has no name for it. */
   readonly browserBinding: BrowserBinding | "UNKNOWN";
   /** Verified claims, verbatim JSON text; absent in launches from a launch token. */
@@ -243,6 +248,8 @@ export function toLaunch(m: LaunchMessage): Launch {
     lis: m.lis && withTexts<Lis>({ ...m.lis }),
     grades: m.grades && toGradeEndpoint(m.grades),
     memberships: m.memberships && toMembershipEndpoint(m.memberships),
+    groups: m.groups && toGroupEndpoint(m.groups),
+    events: m.events && toEventEndpoint(m.events),
     browserBinding: nameOf(BrowserBindingNumber, m.browserBinding, "UNKNOWN"),
     claimsJson: text(m.claimsJson),
     launchTime: m.launchTime ?? new Date(0),
@@ -274,7 +281,7 @@ export function toContext(m: ContextMessage): Context {
 }
 
 /** withoutSecrets is what a printed launch shows: neither its tokens nor who a user is, beyond key and id. */
-function withoutSecrets({ launchToken, claimsJson, user, lis, forUser, proctoring, ...launch }: Launch): object {
+function withoutSecrets({ launchToken, claimsJson, user, lis, forUser, proctoring, deepLinking, ...launch }: Launch): object {
   const redacted = "[redacted]";
   return present({
     ...launch,
@@ -283,6 +290,7 @@ function withoutSecrets({ launchToken, claimsJson, user, lis, forUser, proctorin
     user: user && { key: user.key, id: user.id },
     lis: lis && redacted,
     forUser: forUser && { key: forUser.key, id: forUser.id },
+    deepLinking: deepLinking && { ...deepLinking, deepLinkingToken: redacted },
     proctoring:
       proctoring && present({ ...proctoring, proctoringToken: proctoring.proctoringToken && redacted }),
   });

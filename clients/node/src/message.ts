@@ -32,6 +32,11 @@ export interface DeepLinkingSettings {
   readonly title?: string | undefined;
   /** Text to propose for the item. */
   readonly text?: string | undefined;
+  /**
+   * Deep linking token for `buildDeepLinkingResponse`, valid 8 hours. Keep it on the server, or in a hidden field of the
+   * tool's own form; out of URLs and logs.
+   */
+  readonly deepLinkingToken: string;
 }
 
 /** ForUser is the user whom a message is about. It is not the user who launched. */

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   MemberStatus as MemberStatusNumber,
+  type ListGroupsResponse,
   type ListMembersResponse,
   type Member as MemberMessage,
+  type MemberBatch,
   type RosterContext as RosterContextMessage,
   type RosterEnd,
 } from "./gen/ltisidecar/v1/roster_service.js";
-import type { CallOptions } from "./channel.js";
-import { RosterIncomplete } from "./error.js";
-import { nameOf, present, text } from "./presence.js";
+import { nameOf, present, text, withTexts } from "./presence.js";
+import { Once, wholeList } from "./stream.js";
+import type { CallOptions } from "./transport.js";
 
 /** MemberStatus is a member's standing in the context; DELETED only in differences. */
 export type MemberStatus = "ACTIVE" | "INACTIVE" | "DELETED";
@@ -36,6 +38,8 @@ export interface Member {
   readonly lti11LegacyUserId?: string | undefined;
   /** Message section, verbatim JSON text, where a resource link was asked for and the platform sent one. */
   readonly messageJson?: string | undefined;
+  /** Ids of the member's groups, where groups were asked for and the platform sent them. */
+  readonly groupIds: readonly string[];
 }
 
 /** RosterContext is the course or group of a roster. */
@@ -55,6 +59,8 @@ export interface ListMembersOptions extends CallOptions {
   readonly pageSizeHint?: number | undefined;
   /** `differencesUri` of an earlier roster: only what has changed since. Unset: the whole roster. */
   readonly differencesUri?: string | undefined;
+  /** Ask for each member's groups too. Platforms without course groups ignore it. */
+  readonly groups?: boolean | undefined;
 }
 
 /**
@@ -62,13 +68,13 @@ export interface ListMembersOptions extends CallOptions {
  * a loop that ended by itself are all members seen, and `memberCount` and `differencesUri` known.
  */
 export class Roster implements AsyncIterable<Member> {
-  readonly #open: () => AsyncGenerator<ListMembersResponse, void, undefined>;
-  #started = false;
+  readonly #open: () => AsyncIterable<ListMembersResponse>;
+  readonly #once = new Once();
   #context: RosterContext | undefined;
   #end: RosterEnd | undefined;
 
   /** @internal */
-  constructor(open: () => AsyncGenerator<ListMembersResponse, void, undefined>) {
+  constructor(open: () => AsyncIterable<ListMembersResponse>) {
     this.#open = open;
   }
 
@@ -95,28 +101,13 @@ export class Roster implements AsyncIterable<Member> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Member, void, undefined> {
-    if (this.#started) throw new Error("a roster is read once: call listMembers again");
-    this.#started = true;
-    let end: RosterEnd | undefined;
-    let count = 0;
-    for await (const { part } of this.#open()) {
-      if (end || !part) throw broken(end ? "goes on after its end" : "has a message of no known kind");
-      if (part.$case === "end") {
-        end = part.value;
-        continue;
-      }
-      if (part.value.context) this.#context = toRosterContext(part.value.context);
-      count += part.value.members.length;
-      for (const member of part.value.members) yield toMember(member);
-    }
-    if (!end) throw broken("ended without its last message, so it is not complete");
-    if (end.memberCount !== count) throw broken(`has ${count} members and says it has ${end.memberCount}`);
-    this.#end = end;
+    this.#once.begin("a roster");
+    const itemsOf = (batch: MemberBatch): Member[] => {
+      if (batch.context) this.#context = toRosterContext(batch.context);
+      return batch.members.map(toMember);
+    };
+    this.#end = yield* wholeList<MemberBatch, RosterEnd, Member>(this.#open(), "roster", itemsOf, (end) => end.memberCount);
   }
-}
-
-function broken(what: string): RosterIncomplete {
-  return new RosterIncomplete(`the roster ${what}`, "DATA_LOSS");
 }
 
 function toRosterContext(m: RosterContextMessage): RosterContext {
@@ -138,5 +129,49 @@ function toMember(m: MemberMessage): Member {
     personSourcedid: text(m.personSourcedid),
     lti11LegacyUserId: text(m.lti11LegacyUserId),
     messageJson: text(m.messageJson),
+    groupIds: m.groupIds,
   });
+}
+
+/** Group is some members of a course. */
+export interface Group {
+  /** Id, unique within the context; `Member.groupIds` has it. */
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly tag?: string | undefined;
+  /** Ids of the group sets that the group belongs to. */
+  readonly setIds: readonly string[];
+  /** Hidden from students. */
+  readonly hidden: boolean;
+}
+
+/** GroupSet is a set of groups, such as those of one project. */
+export interface GroupSet {
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly tag?: string | undefined;
+  /** Hidden from students. */
+  readonly hidden: boolean;
+}
+
+/** CourseGroups are the groups of a course and their sets, in the platform's order. */
+export interface CourseGroups {
+  readonly groups: readonly Group[];
+  /** Empty where the platform has none. */
+  readonly sets: readonly GroupSet[];
+}
+
+/** ListGroupsOptions say which groups. */
+export interface ListGroupsOptions extends CallOptions {
+  /** Only the groups of this user. Unset: all. */
+  readonly userId?: string | undefined;
+  /** Page size to ask the platform for, 1 to 1000. A hint. */
+  readonly pageSizeHint?: number | undefined;
+}
+
+export function toCourseGroups(m: ListGroupsResponse): CourseGroups {
+  return {
+    groups: m.groups.map((group) => withTexts<Group>({ ...group })),
+    sets: m.sets.map((set) => withTexts<GroupSet>({ ...set })),
+  };
 }

@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GradeServiceService } from "./gen/ltisidecar/v1/grade_service.js";
-import { KeyServiceService } from "./gen/ltisidecar/v1/key_service.js";
-import { LaunchServiceService } from "./gen/ltisidecar/v1/launch_service.js";
-import { MessageType as MessageTypeNumber, type Launch as LaunchMessage } from "./gen/ltisidecar/v1/launch.js";
-import { RosterServiceService } from "./gen/ltisidecar/v1/roster_service.js";
-import { TokenServiceService } from "./gen/ltisidecar/v1/token_service.js";
-import { fromBrowserRequest, toBrowserReply, toHeaders } from "./browser.js";
 import type { BrowserReply, BrowserRequest, Header } from "./browser.js";
-import { Channel, defaultAddress, type CallOptions, type TlsOptions } from "./channel.js";
-import { fromGradeEndpoint, fromMembershipEndpoint } from "./endpoint.js";
-import type { GradeEndpoint, MembershipEndpoint } from "./endpoint.js";
-import { LtiSidecarError } from "./error.js";
-import { fromScore, toScoreDelivery, type Score, type ScoreDelivery } from "./grade.js";
-import { toLaunch, type Launch, type MessageType } from "./launch.js";
+import { Client } from "./client.js";
+import type { ContentItem, DeepLinkingOptions, DeepLinkingResponse } from "./content.js";
+import type {
+  ListResultsOptions,
+  ListScoreDeliveriesOptions,
+  Results,
+  ScoreDelivery,
+  ScoreDeliveryPage,
+  ScoreDeliveryWatch,
+  WatchScoreDeliveriesOptions,
+} from "./delivery.js";
+import type { EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint } from "./endpoint.js";
+import type { EventDelivery, SendEventsOptions } from "./event.js";
+import type { PostScoreOptions, Score } from "./grade.js";
+import { GrpcTransport } from "./grpc.js";
+import { HttpTransport } from "./http_transport.js";
+import type { Launch, MessageType } from "./launch.js";
+import type { EnsuredLineItem, LineItem, ListLineItemsOptions, UpdateLineItemOptions } from "./line_item.js";
 import type { StartAssessment, VerifiedUser } from "./message.js";
-import { toNotice, toNoticeRefusal, type NoticeResult } from "./notice.js";
-import { numberOf } from "./presence.js";
-import { Roster, type ListMembersOptions } from "./roster.js";
-import { ServiceToken, type ServiceTokenRequest } from "./service_token.js";
+import type { NoticeResult } from "./notice.js";
+import type { CourseGroups, ListGroupsOptions, ListMembersOptions, Roster } from "./roster.js";
+import type { ServiceToken, ServiceTokenRequest } from "./service_token.js";
+import { defaultAddress, isHttp, type CallOptions, type TlsOptions } from "./transport.js";
 
 /** SidecarOptions say where the sidecar is. */
 export interface SidecarOptions {
   /**
-   * Address: `unix:///path` or `host:port`. Unset: the environment's LTISIDECAR_ADDRESS, else
-   * `unix:///run/ltisidecar/sidecar.sock`.
+   * Address: `http+unix:///path` or `http://host:port` for HTTP, `unix:///path` or `host:port` for gRPC. Unset: the
+   * environment's LTISIDECAR_ADDRESS, else `http+unix:///run/ltisidecar/sidecar-json.sock`.
    */
   readonly address?: string | undefined;
   /** Certificates; required where the address is neither a Unix socket nor on loopback. */
@@ -116,6 +121,17 @@ export interface Sidecar {
   checkLaunchToken(launchToken: string, options?: CallOptions): Promise<CheckedLaunch>;
 
   /**
+   * buildDeepLinkingResponse signs the content that an author chose, and makes the page that takes it to the platform.
+   * The token is that of the launch. No items: the author cancelled. What the platform does not accept is refused before
+   * anything is signed: InvalidRequest names the field. Default timeout 5 s. Safe to retry.
+   */
+  buildDeepLinkingResponse(
+    deepLinkingToken: string,
+    items: readonly ContentItem[],
+    options?: DeepLinkingOptions,
+  ): Promise<DeepLinkingResponse>;
+
+  /**
    * buildStartAssessment signs the message that lets a proctored user begin, from the proctoring token of the launch.
    * Default timeout 5 s. Safe to retry.
    */
@@ -132,16 +148,65 @@ export interface Sidecar {
   getServiceToken(request: ServiceTokenRequest, options?: CallOptions): Promise<ServiceToken>;
 
   /**
-   * postScore sends one score. Default timeout 30 s. Retry after Unavailable with the same `scoreTime`: a repeat
-   * of the same score is harmless.
+   * postScore hands over one score. It is durable before the answer, and delivered later where the platform cannot take
+   * it now: see the state of the answer. A refusal by the platform rejects with its words. Default timeout: `maxWaitMs`
+   * and 10 s. Retry after Unavailable with the same `scoreTime`, best with the same `requestId`: a repeat is harmless.
    */
-  postScore(endpoint: GradeEndpoint, score: Score, options?: CallOptions): Promise<ScoreDelivery>;
+  postScore(endpoint: GradeEndpoint, score: Score, options?: PostScoreOptions): Promise<ScoreDelivery>;
+
+  /**
+   * listScoreDeliveries answers a page of what became of scores, kept for 90 days. Default timeout 10 s. Safe to retry.
+   */
+  listScoreDeliveries(registration: string, options?: ListScoreDeliveriesOptions): Promise<ScoreDeliveryPage>;
+
+  /** watchScoreDeliveries reads deliveries as they change, without an end; the call begins with the loop over it. */
+  watchScoreDeliveries(registration: string, options?: WatchScoreDeliveriesOptions): ScoreDeliveryWatch;
+
+  /**
+   * retryScoreDelivery queues a refused or unconfirmed delivery once more, as when the platform was corrected. Default
+   * timeout 10 s. Safe to retry. A newer score of the same user and line item stays in front.
+   */
+  retryScoreDelivery(registration: string, deliveryId: string, options?: CallOptions): Promise<ScoreDelivery>;
+
+  /** listLineItems answers the line items of the context, all pages. Default timeout 60 s. Safe to retry. */
+  listLineItems(endpoint: GradeEndpoint, options?: ListLineItemsOptions): Promise<readonly LineItem[]>;
+
+  /** getLineItem reads one line item; without a URI the endpoint's own. Default timeout 30 s. Safe to retry. */
+  getLineItem(endpoint: GradeEndpoint, lineItemUri?: string, options?: CallOptions): Promise<LineItem>;
+
+  /**
+   * ensureLineItem finds the line item that is wanted, and makes it only where there is none. Default timeout 60 s. Safe
+   * to retry. `wanted` has a label and a scoreMaximum, and at least one of resourceLinkId, resourceId and tag, by which it
+   * is found. An item that is there is never changed. `withLineItem` then makes the endpoint to post scores to.
+   */
+  ensureLineItem(endpoint: GradeEndpoint, wanted: LineItem, options?: CallOptions): Promise<EnsuredLineItem>;
+
+  /** updateLineItem changes a line item, and leaves what is not named as it is. Default timeout 30 s. Safe to retry. */
+  updateLineItem(endpoint: GradeEndpoint, item: LineItem, options?: UpdateLineItemOptions): Promise<LineItem>;
+
+  /** deleteLineItem deletes a line item with its scores. Default timeout 30 s. Safe to retry. */
+  deleteLineItem(endpoint: GradeEndpoint, lineItemUri: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * listResults reads the grades that the platform has for a line item, as they arrive; the call begins with the loop.
+   * `timeoutMs` bounds the wait for each message (default 60 s), not the whole. Safe to retry from the start.
+   */
+  listResults(endpoint: GradeEndpoint, options?: ListResultsOptions): Results;
 
   /**
    * listMembers reads a roster as it arrives; the call begins with the loop over it. `timeoutMs` bounds the wait for
    * each message (default 60 s), not the whole. Safe to retry from the start.
    */
   listMembers(endpoint: MembershipEndpoint, options?: ListMembersOptions): Roster;
+
+  /** listGroups answers the groups of a course and their sets, all pages. Default timeout 60 s. Safe to retry. */
+  listGroups(endpoint: GroupEndpoint, options?: ListGroupsOptions): Promise<CourseGroups>;
+
+  /**
+   * sendEvents sends one Caliper envelope, as JSON text. Default timeout 30 s. Safe to retry where each event has an id
+   * of its own.
+   */
+  sendEvents(endpoint: EventEndpoint, envelopeJson: string, options?: SendEventsOptions): Promise<EventDelivery>;
 
   /** getToolKeySet gets the tool's public keys for its JWKS route. Default timeout 5 s. Safe to retry. */
   getToolKeySet(options?: CallOptions): Promise<ToolKeySet>;
@@ -151,159 +216,12 @@ export interface Sidecar {
 }
 
 /**
- * createSidecar makes a client. It connects at the first call. Throws a TypeError for an address that is neither a Unix
- * socket nor on loopback where `tls` is missing.
+ * createSidecar makes a client. It connects at the first call; its address chooses gRPC or HTTP. Throws a TypeError for
+ * an address that is neither a Unix socket nor on loopback where `tls` is missing.
  */
 export function createSidecar(options: SidecarOptions = {}): Sidecar {
   const address = options.address || process.env.LTISIDECAR_ADDRESS || defaultAddress;
-  return new GrpcSidecar(new Channel(address, options.tls));
-}
-
-class GrpcSidecar implements Sidecar {
-  readonly #channel: Channel;
-
-  constructor(channel: Channel) {
-    this.#channel = channel;
-  }
-
-  get address(): string {
-    return this.#channel.address;
-  }
-
-  async buildAuthRequest(browser: BrowserRequest, options: LoginOptions = {}): Promise<AuthRequest> {
-    const request = {
-      browser: fromBrowserRequest(browser),
-      launchUri: options.launchUri ?? "",
-      registration: options.registration ?? "",
-    };
-    const answer = await this.#channel.unary(LaunchServiceService.buildAuthRequest, request, options, 5_000);
-    return {
-      reply: toBrowserReply(required(answer.reply, "reply")),
-      authorizationUri: answer.authorizationUri,
-      state: answer.state,
-      expireTime: required(answer.expireTime, "expire_time"),
-      registration: answer.registration,
-    };
-  }
-
-  async validateLaunch(browser: BrowserRequest, options: LaunchOptions = {}): Promise<LaunchOutcome> {
-    const request = {
-      browser: fromBrowserRequest(browser),
-      launchUri: options.launchUri ?? "",
-      acceptMessageTypes: (options.acceptMessageTypes ?? []).map((name) =>
-        numberOf(MessageTypeNumber, name, "acceptMessageTypes"),
-      ),
-    };
-    const answer = await this.#channel.unary(LaunchServiceService.validateLaunch, request, options, 10_000);
-    const outcome = required(answer.outcome, "outcome");
-    const headers = toHeaders(answer.headers);
-    return outcome.$case === "launch"
-      ? { launch: acceptedLaunch(outcome.value), headers }
-      : { browserStep: toBrowserReply(outcome.value), headers };
-  }
-
-  async checkLaunchToken(launchToken: string, options: CallOptions = {}): Promise<CheckedLaunch> {
-    const method = LaunchServiceService.checkLaunchToken;
-    const answer = await this.#channel.unary(method, { launchToken }, options, 5_000);
-    return {
-      launch: acceptedLaunch(required(answer.launch, "launch")),
-      expireTime: required(answer.expireTime, "expire_time"),
-    };
-  }
-
-  async buildStartAssessment(
-    proctoringToken: string,
-    options: StartAssessmentOptions = {},
-  ): Promise<StartAssessment> {
-    const user = options.verifiedUser;
-    const request = {
-      proctoringToken,
-      endAssessmentReturn: options.endAssessmentReturn ?? false,
-      verifiedUser: user && {
-        givenName: user.givenName ?? "",
-        middleName: user.middleName ?? "",
-        familyName: user.familyName ?? "",
-        fullName: user.fullName ?? "",
-        picture: user.picture ?? "",
-      },
-      cspNonce: options.cspNonce ?? "",
-    };
-    const answer = await this.#channel.unary(LaunchServiceService.buildStartAssessment, request, options, 5_000);
-    return {
-      reply: toBrowserReply(required(answer.reply, "reply")),
-      startAssessmentUri: answer.startAssessmentUri,
-      jwt: answer.jwt,
-    };
-  }
-
-  async validateNotices(body: Uint8Array, options: CallOptions = {}): Promise<readonly NoticeResult[]> {
-    const request = { body: Buffer.from(body) };
-    const answer = await this.#channel.unary(LaunchServiceService.validateNotices, request, options, 10_000);
-    return answer.results.map((result) => {
-      const outcome = required(result.outcome, "outcome");
-      return outcome.$case === "notice"
-        ? { notice: toNotice(outcome.value) }
-        : { refusal: toNoticeRefusal(outcome.value) };
-    });
-  }
-
-  async getServiceToken(request: ServiceTokenRequest, options: CallOptions = {}): Promise<ServiceToken> {
-    const { registration, deploymentId, scopes } = request;
-    const method = TokenServiceService.getServiceToken;
-    const answer = await this.#channel.unary(
-      method,
-      { registration, deploymentId, scopes: [...scopes] },
-      options,
-      30_000,
-    );
-    const expireTime = required(answer.expireTime, "expire_time");
-    return new ServiceToken(answer.accessToken, expireTime, answer.scopes, answer.allowedOrigins);
-  }
-
-  async postScore(endpoint: GradeEndpoint, score: Score, options: CallOptions = {}): Promise<ScoreDelivery> {
-    const request = { endpoint: fromGradeEndpoint(offered(endpoint, "grades")), score: fromScore(score) };
-    const answer = await this.#channel.unary(GradeServiceService.postScore, request, options, 30_000);
-    return toScoreDelivery(required(answer.delivery, "delivery"));
-  }
-
-  listMembers(endpoint: MembershipEndpoint, options: ListMembersOptions = {}): Roster {
-    const request = {
-      endpoint: fromMembershipEndpoint(offered(endpoint, "memberships")),
-      role: options.role ?? "",
-      resourceLinkId: options.resourceLinkId ?? "",
-      pageSizeHint: options.pageSizeHint ?? 0,
-      differencesUri: options.differencesUri ?? "",
-    };
-    return new Roster(() => this.#channel.stream(RosterServiceService.listMembers, request, options, 60_000));
-  }
-
-  async getToolKeySet(options: CallOptions = {}): Promise<ToolKeySet> {
-    const answer = await this.#channel.unary(KeyServiceService.getToolKeySet, {}, options, 5_000);
-    return {
-      jwks: answer.jwks,
-      contentType: answer.contentType,
-      maxAgeSeconds: Math.max(0, answer.cacheLifetime?.seconds ?? 0),
-    };
-  }
-
-  close(): void {
-    this.#channel.close();
-  }
-}
-
-/** acceptedLaunch refuses a launch without an id: whatever sent it, it is no launch that the sidecar accepted. */
-function acceptedLaunch(message: LaunchMessage): Launch {
-  required(message.launchId || undefined, "launch_id");
-  required(message.launchTime, "launch_time");
-  return toLaunch(message);
-}
-
-function required<T>(value: T | undefined, field: string): T {
-  if (value === undefined) throw new LtiSidecarError(`the sidecar's answer has no ${field}`, "INTERNAL");
-  return value;
-}
-
-function offered<T>(endpoint: T | undefined, property: string): T {
-  if (!endpoint) throw new TypeError(`no endpoint: the platform did not offer the service (launch.${property})`);
-  return endpoint;
+  if (!isHttp(address)) return new Client(new GrpcTransport(address, options.tls));
+  if (options.tls) throw new TypeError(`the sidecar address ${address} takes no tls option: mutual TLS is for gRPC, host:port`);
+  return new Client(new HttpTransport(address));
 }

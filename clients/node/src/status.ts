@@ -8,6 +8,7 @@ export interface StatusDetails {
   readonly reason?: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryAfterMs?: number;
+  readonly helpUri?: string;
   readonly reply?: BrowserReply;
 }
 
@@ -20,11 +21,21 @@ const domain = "ltisidecar";
  * other types are skipped. Throws where the bytes are no protobuf message.
  */
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails {
-  const details: Mutable<StatusDetails> = { metadata: {} };
+  const details: [type: string, value: Uint8Array][] = [];
   // google.rpc.Status: details = 3, each a google.protobuf.Any.
   eachField(bytes, (field, reader) => {
     if (field !== 3) return false;
     const { type, value } = decodeAny(reader.bytes());
+    details.push([type, value]);
+    return true;
+  });
+  return decodeDetails(details);
+}
+
+/** decodeDetails reads details by their type names, such as `google.rpc.ErrorInfo`. */
+export function decodeDetails(messages: Iterable<readonly [type: string, value: Uint8Array]>): StatusDetails {
+  const details: Mutable<StatusDetails> = { metadata: {} };
+  for (const [type, value] of messages) {
     switch (type) {
       case "google.rpc.ErrorInfo": {
         const info = decodeErrorInfo(value);
@@ -37,12 +48,16 @@ export function decodeStatusDetails(bytes: Uint8Array): StatusDetails {
       case "google.rpc.RetryInfo":
         details.retryAfterMs = decodeRetryInfo(value);
         break;
+      case "google.rpc.Help": {
+        const uri = decodeHelp(value);
+        if (uri !== undefined) details.helpUri = uri;
+        break;
+      }
       case "ltisidecar.v1.BrowserReply":
         details.reply = toBrowserReply(BrowserReplyMessage.decode(value));
         break;
     }
-    return true;
-  });
+  }
   return details;
 }
 
@@ -108,4 +123,20 @@ function decodeRetryInfo(bytes: Uint8Array): number {
     return true;
   });
   return Math.max(0, Math.ceil(seconds * 1000 + nanos / 1e6));
+}
+
+/** decodeHelp answers the URL (field 2) of the first link (field 1). */
+function decodeHelp(bytes: Uint8Array): string | undefined {
+  let uri: string | undefined;
+  eachField(bytes, (field, reader) => {
+    if (field !== 1) return false;
+    eachField(reader.bytes(), (part, link) => {
+      if (part !== 2) return false;
+      const url = link.string();
+      uri ??= url;
+      return true;
+    });
+    return true;
+  });
+  return uri;
 }

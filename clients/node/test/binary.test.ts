@@ -18,7 +18,7 @@ import {
   type Sidecar,
 } from "ltisidecar";
 import { startPlatform, type Platform } from "./platform.ts";
-import { needsBinaries as real } from "./processes.ts";
+import { needsBinaries as real } from "./needs_binaries.ts";
 
 const launchUri = "https://localhost:8443/lti/launch";
 

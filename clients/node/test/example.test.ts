@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Launch } from "../src/gen/ltisidecar/v1/launch.js";
-import type { PostScoreRequest } from "../src/gen/ltisidecar/v1/grade_service.js";
+import { ScoreDelivery, type PostScoreRequest } from "../src/gen/ltisidecar/v1/grade_service.js";
 import { ListMembersResponse } from "../src/gen/ltisidecar/v1/roster_service.js";
 import {
   errorInfo,
@@ -97,7 +97,7 @@ test("with cookies: launch, greeting, score, roster", async (t) => {
     ...holding(launchMessage()),
     postScore(request) {
       scores.push(request);
-      return { delivery: { state: 1, sentTime: new Date(), resultUri: "" } };
+      return { delivery: ScoreDelivery.fromPartial({ state: 1 }) };
     },
     listMembers(call) {
       const members = [{ userId: "user-1", name: "Ada <Lovelace>" }, { userId: "user-2" }];
@@ -128,7 +128,7 @@ test("with cookies: launch, greeting, score, roster", async (t) => {
   assert.deepEqual([userId, scoreGiven, scoreMaximum], ["user-1", 8, 10]);
 
   const roster = await go("POST", "/roster", { launch_token: "launch-token-1" });
-  assert.match(roster.body, /<ul id="roster"><li>Ada &#60;Lovelace&#62;<\/li><li>user-2<\/li><\/ul>/);
+  assert.match(roster.body, /<ul><li>Ada &#60;Lovelace&#62;<\/li><li>user-2<\/li><\/ul>/);
 });
 
 test("a service token is got for teachers, and not shown", async (t) => {

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";
-import { join } from "node:path";
 import {
   InvalidRequest,
   LaunchRejected,
@@ -16,17 +15,9 @@ import {
   type LaunchOutcome,
   type Sidecar,
 } from "ltisidecar";
-import {
-  Cleanup,
-  needsBinaries,
-  profiles,
-  startSidecar,
-  startSimulator,
-  temporaryDirectory,
-  type Profile,
-  type Simulator,
-} from "./processes.ts";
-import { Browser, get, Page, type BrowserOptions, type CookieKind, type Pair, type Sent } from "./scripted_browser.ts";
+import { Browser, Page, get, platforms, startStack } from "ltisidecar/testing";
+import type { BrowserOptions, CookieKind, Pair, Sent, Simulator, Stack } from "ltisidecar/testing";
+import { needsBinaries } from "./needs_binaries.ts";
 
 const toolUrl = "https://localhost:8443";
 const memberScope = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly";
@@ -98,18 +89,18 @@ class Seat {
   readonly browser: Browser;
   readonly url: string;
 
-  constructor(profile: Profile, options: BrowserOptions = {}) {
+  constructor(profile: string, options: BrowserOptions = {}) {
     this.url = simulator.platformUrl(profile);
     this.browser = new Browser(this.url, simulator.ca, { ...options, tool: this.tool.answer });
   }
 
   launch(user = "student", storage = false): Promise<Page> {
-    return this.browser.run(this.browser.click(this.url, user, storage), "none");
+    return this.browser.run(this.browser.click(user, storage), "none");
   }
 
   /** launchForm is the form that the platform wants posted to the tool's launch route. */
   launchForm(user = "student", storage = false): Promise<Sent> {
-    return this.browser.runTo(this.browser.click(this.url, user, storage), "/lti/launch");
+    return this.browser.runTo(this.browser.click(user, storage), "/lti/launch");
   }
 
   get loginCookies(): number {
@@ -117,7 +108,7 @@ class Seat {
   }
 }
 
-async function launched(profile: Profile, user?: string): Promise<Launch> {
+async function launched(profile: string, user?: string): Promise<Launch> {
   const seat = new Seat(profile);
   assert.equal((await seat.launch(user)).path, "/home");
   return seat.tool.launch;
@@ -146,18 +137,15 @@ const changed = (sent: Sent, name: string, change: (value: string) => string): S
 const breakSignature = (token: string) => `${token.slice(0, -9)}AAAAAAAAA`;
 
 describe("real platforms", needsBinaries, () => {
-  const cleanup = new Cleanup();
+  let stack: Stack;
 
   before(async () => {
-    simulator = await startSimulator(cleanup);
-    const registrations = await simulator.install(toolUrl);
-    const authority = join(simulator.directory, "ca.pem");
-    sidecar = await startSidecar(cleanup, temporaryDirectory(cleanup), registrations, authority);
-    await simulator.install(toolUrl, { jwks: (await sidecar.getToolKeySet()).jwks });
+    stack = await startStack({ toolUrl });
+    ({ simulator, sidecar } = stack);
   });
-  after(() => cleanup.run());
+  after(() => stack.stop());
 
-  for (const profile of profiles) {
+  for (const profile of platforms) {
     describe(profile, () => {
       test("a launch has typed contents", async () => {
         const launch = await launched(profile);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { createSidecar, LimitReached, RosterIncomplete, Unavailable } from "ltisidecar";
+import { createSidecar, Incomplete, LimitReached, Unavailable } from "ltisidecar";
 import { ListMembersResponse, type ListMembersRequest } from "../src/gen/ltisidecar/v1/roster_service.js";
 import { errorInfo, Refusal, startScriptedSidecar, type Script } from "./scripted_sidecar.ts";
 
@@ -53,12 +53,12 @@ test("a whole roster", async (t) => {
     if (ids.length === 0) assert.deepEqual(whole.context, { id: "c", title: "Biology" });
     assert.equal(whole.memberCount, undefined, "not known before the end");
     ids.push(member.userId);
-    assert.deepEqual(member, { userKey: "", userId: member.userId, status: "ACTIVE", roles: [] });
+    assert.deepEqual(member, { userKey: "", userId: member.userId, status: "ACTIVE", roles: [], groupIds: [] });
   }
   assert.deepEqual(ids, ["a", "b", "c"]);
   assert.equal(whole.memberCount, 3);
   assert.equal(whole.differencesUri, "https://canvas.example/diff");
-  assert.deepEqual(seen, { endpoint, role: "Learner", resourceLinkId: "", pageSizeHint: 50, differencesUri: "" });
+  assert.deepEqual(seen, { endpoint, role: "Learner", resourceLinkId: "", pageSizeHint: 50, differencesUri: "", groups: false });
   await assert.rejects(whole.toArray(), /read once/);
 });
 
@@ -78,7 +78,7 @@ for (const [what, messages] of Object.entries({
 })) {
   test(`a roster ${what} is an error`, async (t) => {
     const { roster: broken } = await roster(t, sends(...messages));
-    await assert.rejects(broken.toArray(), RosterIncomplete);
+    await assert.rejects(broken.toArray(), Incomplete);
     assert.equal(broken.memberCount, undefined);
   });
 }

@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { createSidecar, Unavailable, type BrowserRequest, type Score } from "ltisidecar";
 import type { ValidateLaunchRequest } from "../src/gen/ltisidecar/v1/launch_service.js";
-import type { PostScoreRequest } from "../src/gen/ltisidecar/v1/grade_service.js";
+import { ScoreDelivery, type PostScoreRequest } from "../src/gen/ltisidecar/v1/grade_service.js";
 import { launchMessage, Refusal, startScriptedSidecar, type Script } from "./scripted_sidecar.ts";
 
 const browser: BrowserRequest = {
@@ -225,7 +225,7 @@ test("postScore sends the score, and null clears one", async (t) => {
   const { sidecar } = await connected(t, {
     postScore(request) {
       seen.push(request);
-      return { delivery: { state: seen.length === 1 ? 1 : (77 as never), sentTime: new Date(1_000), resultUri: "" } };
+      return { delivery: ScoreDelivery.fromPartial({ state: seen.length === 1 ? 1 : (77 as never), sentTime: new Date(1_000) }) };
     },
   });
   const endpoint = JSON.parse(
@@ -246,7 +246,7 @@ test("postScore sends the score, and null clears one", async (t) => {
       scoreTime,
       gradingProgress: "PENDING_MANUAL",
     }),
-    { state: "DELIVERED", sentTime: new Date(1_000) },
+    { state: "DELIVERED", sentTime: new Date(1_000), attempts: 0 },
   );
   assert.deepEqual(seen[0], {
     endpoint: { ...endpoint, lineItemsUri: "" },
@@ -259,7 +259,13 @@ test("postScore sends the score, and null clears one", async (t) => {
       scoreTime,
       comment: "",
       scoringUserId: "",
+      submissionStartTime: undefined,
+      submissionTime: undefined,
+      canvasSubmission: undefined,
+      extensionsJson: "",
     },
+    requestId: "",
+    maxWait: undefined,
   });
   const unknown = await sidecar.postScore(endpoint, { userId: "u", scoreGiven: null });
   assert.equal(seen[1]?.score?.scoreGiven, undefined);
@@ -322,7 +328,7 @@ test("every call has a deadline, ten seconds for validateLaunch", async (t) => {
     validateLaunch: 10_000,
     checkLaunchToken: 5_000,
     getServiceToken: 30_000,
-    postScore: 30_000,
+    postScore: 11_000,
     getToolKeySet: 5_000,
   };
   assert.deepEqual(Object.keys(left).sort(), Object.keys(expected).sort());
@@ -449,7 +455,7 @@ test("the address: option, environment, default", (t) => {
     else process.env.LTISIDECAR_ADDRESS = before;
   });
   delete process.env.LTISIDECAR_ADDRESS;
-  assert.equal(createSidecar().address, "unix:///run/ltisidecar/sidecar.sock");
+  assert.equal(createSidecar().address, "http+unix:///run/ltisidecar/sidecar-json.sock");
   process.env.LTISIDECAR_ADDRESS = "127.0.0.1:50051";
   assert.equal(createSidecar().address, "127.0.0.1:50051");
   assert.equal(createSidecar({ address: "unix:///x.sock" }).address, "unix:///x.sock");

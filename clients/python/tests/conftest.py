@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scripted_http import ScriptedHttp
 from scripted_sidecar import ScriptedSidecar
 
 from ltisidecar import Sidecar
+
+pytest_plugins = ["ltisidecar.testing.pytest"]
 
 
 @pytest.fixture
@@ -19,8 +22,16 @@ def socket_directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(socket_directory: Path) -> Iterator[ScriptedSidecar]:
+def grpc_server(socket_directory: Path) -> Iterator[ScriptedSidecar]:
     server = ScriptedSidecar(socket_directory / "sidecar.sock")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["grpc", "http"])
+def server(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[ScriptedSidecar | ScriptedHttp]:
+    kind = ScriptedSidecar if request.param == "grpc" else ScriptedHttp
+    server = kind(socket_directory / "sidecar.sock")
     yield server
     server.stop()
 

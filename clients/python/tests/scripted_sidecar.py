@@ -15,18 +15,36 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from ltisidecar.v1 import (
+    event_service_pb2,
+    event_service_pb2_grpc,
+    grade_service_pb2,
     grade_service_pb2_grpc,
+    key_service_pb2,
     key_service_pb2_grpc,
+    launch_service_pb2,
     launch_service_pb2_grpc,
+    roster_service_pb2,
     roster_service_pb2_grpc,
+    token_service_pb2,
     token_service_pb2_grpc,
 )
 
-Script = Callable[[Any, grpc.ServicerContext], Any]
+Script = Callable[[Any, Any], Any]
+
+
+FILES: dict[Any, Callable[[Any, grpc.Server], None]] = {
+    event_service_pb2: event_service_pb2_grpc.add_EventServiceServicer_to_server,
+    grade_service_pb2: grade_service_pb2_grpc.add_GradeServiceServicer_to_server,
+    key_service_pb2: key_service_pb2_grpc.add_KeyServiceServicer_to_server,
+    launch_service_pb2: launch_service_pb2_grpc.add_LaunchServiceServicer_to_server,
+    roster_service_pb2: roster_service_pb2_grpc.add_RosterServiceServicer_to_server,
+    token_service_pb2: token_service_pb2_grpc.add_TokenServiceServicer_to_server,
+}
+"""Every service of the API."""
 
 
 class ScriptedSidecar:
-    """Set `answer` to a function of request and context; a roster's answer is an iterable of messages."""
+    """Set `answer` to a function of request and context; a stream's answer is an iterable of messages."""
 
     def __init__(self, socket: Path) -> None:
         self.address = f"unix://{socket}"
@@ -38,15 +56,11 @@ class ScriptedSidecar:
 
     def start(self) -> None:
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-        for name, add in (
-            ("LaunchService", launch_service_pb2_grpc.add_LaunchServiceServicer_to_server),
-            ("TokenService", token_service_pb2_grpc.add_TokenServiceServicer_to_server),
-            ("GradeService", grade_service_pb2_grpc.add_GradeServiceServicer_to_server),
-            ("RosterService", roster_service_pb2_grpc.add_RosterServiceServicer_to_server),
-            ("KeyService", key_service_pb2_grpc.add_KeyServiceServicer_to_server),
-        ):
-            methods = {rpc: self._stream if rpc == "ListMembers" else self._unary for rpc in _METHODS[name]}
-            servicer: Any = type(name, (), {rpc: staticmethod(handler) for rpc, handler in methods.items()})()
+        for file, add in FILES.items():
+            (service,) = file.DESCRIPTOR.services_by_name.values()
+            servicer: Any = type(service.name, (), {})()
+            for method in service.methods:
+                setattr(servicer, method.name, self._stream if method.server_streaming else self._unary)
             add(servicer, server)
         server.add_insecure_port(self.address)
         server.start()
@@ -67,21 +81,6 @@ class ScriptedSidecar:
         self.deadlines.append(context.time_remaining())
         parts: Iterable[Any] = self.answer(request, context)
         yield from parts
-
-
-_METHODS = {
-    "LaunchService": (
-        "BuildAuthRequest",
-        "ValidateLaunch",
-        "CheckLaunchToken",
-        "BuildStartAssessment",
-        "ValidateNotices",
-    ),
-    "TokenService": ("GetServiceToken",),
-    "GradeService": ("PostScore",),
-    "RosterService": ("ListMembers",),
-    "KeyService": ("GetToolKeySet",),
-}
 
 
 def refuse(

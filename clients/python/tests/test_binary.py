@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from processes import sidecar
 
 from ltisidecar import (
     BrowserRequest,
@@ -21,12 +20,13 @@ from ltisidecar import (
     Sidecar,
     SidecarError,
 )
+from ltisidecar.testing import run_sidecar
 
 LAUNCH_URI = "https://localhost:8443/lti/launch"
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+def real(lti_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
     registration = {
         "name": "canvas",
         "issuer": "https://canvas.instructure.com",
@@ -39,7 +39,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
         "login_uri": "https://localhost:8443/lti/login",
         "dialect": "canvas",
     }
-    with sidecar(tmp_path_factory.mktemp("sidecar"), [registration]) as client:
+    with run_sidecar(tmp_path_factory.mktemp("sidecar"), [registration]) as client:
         yield client
 
 

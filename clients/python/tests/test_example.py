@@ -92,7 +92,7 @@ def test_a_launch_leads_home(platform: Platform, browser: FlaskClient) -> None:
     assert "Hello Ada" in home.text
     assert "a learner" in home.text
     assert SCRIPT not in home.text
-    assert re.findall(r'formaction="(.*?)"', home.text) == ["/score"]
+    assert re.findall(r'formaction="(.*?)"', home.text) == ["/score", "/deliveries"]
 
 
 def test_the_same_launch_again_leads_home_in_its_own_browser_only(platform: Platform, browser: FlaskClient) -> None:

@@ -12,7 +12,8 @@ from google.rpc.error_details_pb2 import RetryInfo
 from scripted_sidecar import ScriptedSidecar, refuse
 
 from ltisidecar import Launch, MessageType, Reason, Sidecar, SidecarError
-from ltisidecar.flask import MAX_REQUEST_BYTES, LTIBlueprint, error_response
+from ltisidecar._web import MAX_REQUEST_BYTES
+from ltisidecar.flask import LTIBlueprint, error_response
 from ltisidecar.v1 import browser_pb2, key_service_pb2, launch_pb2, launch_service_pb2
 
 LAUNCH_URI = "https://tool.example/lti/launch"
@@ -174,7 +175,7 @@ def test_an_error_without_a_page_gets_a_plain_one(
     assert "what was compared" not in answer.text
     assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "2")
     (record,) = caplog.records
-    assert record.getMessage() == "ltisidecar: INTERNAL ['what was compared', {'actual': 'a\\nb'}]"
+    assert record.getMessage() == "INTERNAL ['what was compared', {'actual': 'a\\nb'}]"
 
 
 def test_the_tool_may_answer_an_error(server: ScriptedSidecar, app: Flask, lti: LTIBlueprint) -> None:

@@ -4,17 +4,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import PROFILES, Simulator, sidecar, simulator
-from scripted_browser import PARTITIONED, PLAIN, Browser, Page, Request
 
 from ltisidecar import (
     AcceptedLaunch,
@@ -36,29 +31,19 @@ from ltisidecar import (
     SidecarError,
     Unavailable,
 )
+from ltisidecar.testing import PARTITIONED, PLAIN, PLATFORMS, Browser, Page, Request, Stack
 
 TOOL = "https://localhost:8443"
 SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 
 
-class World:
-    """One simulator and one sidecar, which know each other."""
-
-    def __init__(self, simulator: Simulator, sidecar: Sidecar) -> None:
-        self.simulator = simulator
-        self.sidecar = sidecar
+World = Stack
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with tempfile.TemporaryDirectory(prefix="lti") as name:
-        directory = Path(name)
-        with simulator(directory / "sim") as sim:
-            registrations = sim.install(TOOL)
-            with sidecar(directory / "sidecar", registrations, sim.directory / "ca.pem") as client:
-                sim.install(TOOL, jwks=client.get_tool_key_set().jwks)
-                yield World(sim, client)
+@pytest.fixture
+def world(lti: Stack) -> Stack:
+    return lti
 
 
 class Tool:
@@ -120,11 +105,11 @@ class Seat:
         self.browser = Browser(self.url, world.simulator.trust, tool=self.tool.answer, **browser)
 
     def launch(self, user: str = "student", storage: bool = False) -> Page:
-        return self.browser.launch(self.url, user, storage)
+        return self.browser.launch(user, storage)
 
     def launch_form(self, user: str = "student", storage: bool = False) -> Request:
         """Returns the form that the platform wants posted to the tool's launch route."""
-        return self.browser.run_to(self.browser.launch_request(self.url, user, storage), "/lti/launch")
+        return self.browser.run_to(self.browser.launch_request(user, storage), "/lti/launch")
 
 
 def launched(world: World, profile: str, user: str = "student") -> Launch:
@@ -133,7 +118,7 @@ def launched(world: World, profile: str, user: str = "student") -> Launch:
     return seat.tool.launch
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture(params=PLATFORMS)
 def profile(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

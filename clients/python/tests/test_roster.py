@@ -10,13 +10,13 @@ import pytest
 from scripted_sidecar import ScriptedSidecar, refuse
 
 from ltisidecar import (
+    Incomplete,
     Member,
     MembershipEndpoint,
     MemberStatus,
     PlatformError,
     Reason,
     RosterContext,
-    RosterIncomplete,
     Sidecar,
     Unavailable,
 )
@@ -48,7 +48,7 @@ def test_a_whole_roster(server: ScriptedSidecar, sidecar: Sidecar) -> None:
         ENDPOINT, role="Learner", resource_link_id="r", page_size_hint=50, differences_uri="https://lms.example/d"
     )
     assert roster.context == RosterContext("c", "BIO", "Bio")
-    with pytest.raises(RuntimeError, match="after the last member"):
+    with pytest.raises(RuntimeError, match="after the last entry"):
         roster.member_count  # noqa: B018
     members = list(roster)
     assert [member.user_id for member in members] == [str(number) for number in range(250)]
@@ -74,13 +74,13 @@ def test_every_field_of_a_member(server: ScriptedSidecar, sidecar: Sidecar) -> N
             "person_sourcedid", "lti11_legacy_user_id", "message_json",
         )
     }  # fmt: skip
-    assert {*texts, "status", "roles"} == {field.name for field in pb.Member.DESCRIPTOR.fields}
-    message = pb.Member(status="MEMBER_STATUS_INACTIVE", roles=["a", "b"], **texts)
+    assert {*texts, "status", "roles", "group_ids"} == {field.name for field in pb.Member.DESCRIPTOR.fields}
+    message = pb.Member(status="MEMBER_STATUS_INACTIVE", roles=["a", "b"], group_ids=["g"], **texts)
     server.answer = lambda *_: [pb.ListMembersResponse(batch=pb.MemberBatch(members=[message])), end(1)]
     roster = sidecar.list_members(ENDPOINT)
     assert roster.context is None
     (member,) = roster
-    assert member == Member(status=MemberStatus.INACTIVE, roles=("a", "b"), **texts)
+    assert member == Member(status=MemberStatus.INACTIVE, roles=("a", "b"), group_ids=("g",), **texts)
     shown = repr(member)
     assert "the user_id" in shown
     assert not [name for name, text in texts.items() if name not in ("user_key", "user_id") and text in shown]
@@ -117,7 +117,7 @@ def test_a_roster_that_is_not_whole_raises_each_time(
     server.answer = lambda *_: parts
     roster = sidecar.list_members(ENDPOINT)
     for _ in range(2):
-        with pytest.raises(RosterIncomplete):
+        with pytest.raises(Incomplete):
             list(roster)
     with pytest.raises(RuntimeError):
         roster.member_count  # noqa: B018
@@ -125,7 +125,7 @@ def test_a_roster_that_is_not_whole_raises_each_time(
 
 def test_a_stream_without_anything_raises_at_once(server: ScriptedSidecar, sidecar: Sidecar) -> None:
     server.answer = lambda *_: []
-    with pytest.raises(RosterIncomplete):
+    with pytest.raises(Incomplete):
         sidecar.list_members(ENDPOINT)
 
 
@@ -181,5 +181,5 @@ def test_closing_ends_the_call(server: ScriptedSidecar, sidecar: Sidecar) -> Non
     with sidecar.list_members(ENDPOINT) as roster:
         assert next(roster).user_id == "0"
     assert ended.wait(10)
-    with pytest.raises(RosterIncomplete, match="closed"):
+    with pytest.raises(Incomplete, match="closed"):
         next(roster)

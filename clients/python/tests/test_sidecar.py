@@ -20,6 +20,7 @@ from scripted_sidecar import ScriptedSidecar
 from ltisidecar import (
     AcceptedLaunch,
     ActivityProgress,
+    AsyncSidecar,
     BrowserBinding,
     BrowserReply,
     BrowserRequest,
@@ -33,6 +34,7 @@ from ltisidecar import (
     SidecarError,
     Unavailable,
 )
+from ltisidecar._grpc import GrpcTransport
 from ltisidecar.v1 import (
     browser_pb2,
     endpoint_pb2,
@@ -62,18 +64,28 @@ def timestamp(time: datetime) -> Timestamp:
     return message
 
 
-def fill(message: Any) -> Any:
-    """Sets every field of a message to something of its own."""
+def repeated(field: Any) -> bool:
+    """Says whether a field repeats, also with the oldest protobuf that the package admits."""
+    return bool(field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED)
+
+
+def fill(message: Any, *, skip_oneof: bool = False, **values: Any) -> Any:
+    """Sets every field of a message to something of its own, or to a value given; not those of a oneof where that is
+    said."""
     for number, field in enumerate(message.DESCRIPTOR.fields, start=1):
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        if field.name in values:
+            setattr(message, field.name, values[field.name])
+        elif skip_oneof and field.containing_oneof is not None:
+            continue
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             getattr(message, field.name)["key"] = f"{field.name} value"
         elif field.message_type is not None and field.message_type.name == "Timestamp":
             getattr(message, field.name).CopyFrom(timestamp(NOON))
-        elif field.message_type is not None and field.is_repeated:
+        elif field.message_type is not None and repeated(field):
             fill(getattr(message, field.name).add())
         elif field.message_type is not None:
             fill(getattr(message, field.name))
-        elif field.is_repeated:
+        elif repeated(field):
             getattr(message, field.name).extend([f"{field.name} 1", f"{field.name} 2"])
         elif field.enum_type is not None:
             setattr(message, field.name, 1)
@@ -81,6 +93,8 @@ def fill(message: Any) -> Any:
             setattr(message, field.name, True)
         elif field.cpp_type == field.CPPTYPE_DOUBLE:
             setattr(message, field.name, number + 0.5)
+        elif field.cpp_type == field.CPPTYPE_INT32:
+            setattr(message, field.name, number)
         elif field.cpp_type == field.CPPTYPE_INT64:
             setattr(message, field.name, number + 2**40)
         else:
@@ -298,7 +312,7 @@ def test_post_score(server: ScriptedSidecar, sidecar: Sidecar) -> None:
 
 def test_a_score_without_a_number_clears(server: ScriptedSidecar, sidecar: Sidecar) -> None:
     server.answer = lambda *_: grade_service_pb2.PostScoreResponse()
-    delivery = sidecar.post_score(ENDPOINT, Score("u"))
+    delivery = sidecar.post_score(ENDPOINT, Score("u", None))
     score = server.requests[0].score
     assert not score.HasField("score_given")
     assert not score.HasField("score_maximum")
@@ -349,7 +363,8 @@ def test_the_address_of_the_environment(server: ScriptedSidecar, monkeypatch: py
     with Sidecar() as sidecar:
         assert sidecar.get_tool_key_set().jwks == "{}"
     monkeypatch.delenv("LTISIDECAR_ADDRESS")
-    assert repr(Sidecar()) == "Sidecar('unix:///run/ltisidecar/sidecar.sock')"
+    assert repr(Sidecar()) == "Sidecar('http+unix:///run/ltisidecar/sidecar-json.sock')"
+    assert repr(AsyncSidecar()) == "AsyncSidecar('unix:///run/ltisidecar/sidecar.sock')"
 
 
 @pytest.mark.parametrize(
@@ -368,7 +383,7 @@ def test_addresses_elsewhere_need_credentials(address: str) -> None:
     Sidecar(address, credentials=grpc.ssl_channel_credentials())
 
 
-@pytest.mark.parametrize("address", ["/run/sidecar.sock", "localhost", ":50051", "http://localhost:1", "localhost:"])
+@pytest.mark.parametrize("address", ["/run/sidecar.sock", "localhost", ":50051", "ftp://localhost:1", "localhost:"])
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(ValueError, match="unix:///path or host:port"):
         Sidecar(address, credentials=grpc.ssl_channel_credentials())
@@ -407,7 +422,9 @@ def test_a_sidecar_that_restarts_is_found_again(server: ScriptedSidecar, sidecar
     with pytest.raises(Unavailable):
         sidecar.get_tool_key_set()
     server.start()
-    grpc.channel_ready_future(sidecar._connection().channel).result(timeout=10)
+    connection = sidecar._connection()
+    if isinstance(connection, GrpcTransport):
+        grpc.channel_ready_future(connection.channel).result(timeout=10)
     assert sidecar.get_tool_key_set().jwks == "{}"
 
 

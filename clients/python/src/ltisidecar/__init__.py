@@ -7,21 +7,51 @@
     sidecar.post_score(launch.grades, Score(launch.user.id, 8, 10))
     for member in sidecar.list_members(launch.memberships): ...
 
-For Flask, `ltisidecar.flask` has the routes. `ltisidecar.v1` holds the generated messages: the types here wrap them.
+AsyncSidecar has the same calls for asyncio. For Flask, Django and Starlette or FastAPI, `ltisidecar.flask`,
+`ltisidecar.django` and `ltisidecar.starlette` have the routes. `ltisidecar.testing` runs the real sidecar for your
+tests. `ltisidecar.v1` holds the generated messages: the types here wrap them.
 """
 
+from ltisidecar._async_sidecar import AsyncSidecar
 from ltisidecar._browser import BrowserReply, BrowserRequest
-from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
+from ltisidecar._content import (
+    AssetProcessorItem,
+    ContentIframe,
+    ContentImage,
+    ContentItem,
+    ContentWindow,
+    DeepLinkingResponse,
+    FileItem,
+    HtmlItem,
+    ImageItem,
+    LinkItem,
+    OtherItem,
+    ResourceLinkItem,
+    TimeWindow,
+)
+from ltisidecar._delivery import AsyncResults, AsyncScoreDeliveryWatch, Results, ScoreDeliveryWatch
+from ltisidecar._endpoint import EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint
 from ltisidecar._error import (
+    Incomplete,
     InvalidRequest,
     LaunchRejected,
     LimitReached,
     PlatformError,
-    RosterIncomplete,
     SidecarError,
     Unavailable,
 )
-from ltisidecar._grade import ActivityProgress, DeliveryState, GradingProgress, Score, ScoreDelivery
+from ltisidecar._event import EventDelivery, EventDeliveryState
+from ltisidecar._grade import (
+    ActivityProgress,
+    CanvasFile,
+    CanvasSubmission,
+    DeliveryState,
+    GradingProgress,
+    Result,
+    Score,
+    ScoreDelivery,
+    ScoreDeliveryPage,
+)
 from ltisidecar._launch import (
     AcceptedLaunch,
     AuthRequest,
@@ -37,6 +67,7 @@ from ltisidecar._launch import (
     ToolPlatform,
     User,
 )
+from ltisidecar._line_item import EnsuredLineItem, LineItem, SubmissionReview
 from ltisidecar._member import Member, MemberStatus, RosterContext
 from ltisidecar._message import (
     Activity,
@@ -56,7 +87,7 @@ from ltisidecar._message import (
 )
 from ltisidecar._notice import Notice, NoticeRefusal
 from ltisidecar._reason import Reason
-from ltisidecar._roster import Roster
+from ltisidecar._roster import AsyncRoster, CourseGroups, Group, GroupSet, Roster
 from ltisidecar._service import ServiceToken, ToolKeySet
 from ltisidecar._sidecar import Sidecar
 
@@ -66,25 +97,51 @@ __all__ = [
     "ActivityProgress",
     "AssessmentControl",
     "Asset",
+    "AssetProcessorItem",
     "AssetReportService",
     "AssetService",
+    "AsyncResults",
+    "AsyncRoster",
+    "AsyncScoreDeliveryWatch",
+    "AsyncSidecar",
     "AuthRequest",
     "BrowserBinding",
     "BrowserReply",
     "BrowserRequest",
+    "CanvasFile",
+    "CanvasSubmission",
     "CheckedLaunch",
+    "ContentIframe",
+    "ContentImage",
+    "ContentItem",
+    "ContentWindow",
     "Context",
+    "CourseGroups",
+    "DeepLinkingResponse",
     "DeepLinkingSettings",
     "DeliveryState",
+    "EnsuredLineItem",
     "EulaService",
+    "EventDelivery",
+    "EventDeliveryState",
+    "EventEndpoint",
+    "FileItem",
     "ForUser",
     "GradeEndpoint",
     "GradingProgress",
+    "Group",
+    "GroupEndpoint",
+    "GroupSet",
+    "HtmlItem",
+    "ImageItem",
+    "Incomplete",
     "InvalidRequest",
     "Launch",
     "LaunchPresentation",
     "LaunchRejected",
     "LimitReached",
+    "LineItem",
+    "LinkItem",
     "Lis",
     "Member",
     "MemberStatus",
@@ -94,21 +151,28 @@ __all__ = [
     "Notice",
     "NoticeRefusal",
     "NoticeService",
+    "OtherItem",
     "PlatformError",
     "Proctoring",
     "Reason",
     "ResourceLink",
+    "ResourceLinkItem",
+    "Result",
+    "Results",
     "RoleSummary",
     "Roster",
     "RosterContext",
-    "RosterIncomplete",
     "Score",
     "ScoreDelivery",
+    "ScoreDeliveryPage",
+    "ScoreDeliveryWatch",
     "ServiceToken",
     "Sidecar",
     "SidecarError",
     "StartAssessment",
     "Submission",
+    "SubmissionReview",
+    "TimeWindow",
     "ToolKeySet",
     "ToolPlatform",
     "Unavailable",

@@ -6,13 +6,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from ltisidecar import _convert_message
 from ltisidecar._browser import BrowserReply, BrowserRequest
 from ltisidecar._convert_message import optional_time
-from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
-from ltisidecar._grade import DeliveryState, Score, ScoreDelivery
+from ltisidecar._endpoint import EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint
 from ltisidecar._launch import (
     BrowserBinding,
     Launch,
@@ -24,7 +21,7 @@ from ltisidecar._launch import (
     ToolPlatform,
 )
 from ltisidecar._member import Member, MemberStatus
-from ltisidecar.v1 import browser_pb2, endpoint_pb2, grade_service_pb2, launch_pb2, roster_service_pb2
+from ltisidecar.v1 import browser_pb2, endpoint_pb2, launch_pb2, roster_service_pb2
 
 _Member = TypeVar("_Member", bound=Enum)
 
@@ -33,12 +30,17 @@ class _Named(Protocol):
     def Name(self, number: int) -> str: ...
 
 
-def _named(kind: type[_Member], enum: _Named, prefix: str, number: int, unknown: _Member) -> _Member:
+def named(kind: type[_Member], enum: _Named, prefix: str, number: int, unknown: _Member) -> _Member:
     """Returns the member of kind for a number on the wire, or unknown where kind has none."""
     try:
         return kind(enum.Name(number).removeprefix(prefix))
     except ValueError:
         return unknown
+
+
+def _offered(endpoint: object, attribute: str) -> None:
+    if endpoint is None:
+        raise TypeError(f"no endpoint: the platform did not offer the service (launch.{attribute} is None)")
 
 
 def browser_request_message(request: BrowserRequest) -> browser_pb2.BrowserRequest:
@@ -73,7 +75,7 @@ def launch(message: launch_pb2.Launch) -> Launch:
         client_id=message.client_id,
         deployment_id=message.deployment_id,
         target_link_uri=message.target_link_uri,
-        message_type=_named(
+        message_type=named(
             MessageType, launch_pb2.MessageType, "MESSAGE_TYPE_", message.message_type, MessageType.UNSPECIFIED
         ),
         message_type_name=message.message_type_name,
@@ -99,7 +101,9 @@ def launch(message: launch_pb2.Launch) -> Launch:
         lis=_lis(message.lis) if message.HasField("lis") else None,
         grades=_grade_endpoint(message.grades) if message.HasField("grades") else None,
         memberships=_membership_endpoint(message.memberships) if message.HasField("memberships") else None,
-        browser_binding=_named(
+        groups=_group_endpoint(message.groups) if message.HasField("groups") else None,
+        events=_event_endpoint(message.events) if message.HasField("events") else None,
+        browser_binding=named(
             BrowserBinding,
             launch_pb2.BrowserBinding,
             "BROWSER_BINDING_",
@@ -181,6 +185,7 @@ def _grade_endpoint(message: endpoint_pb2.GradeEndpoint) -> GradeEndpoint:
 
 
 def grade_endpoint_message(endpoint: GradeEndpoint) -> endpoint_pb2.GradeEndpoint:
+    _offered(endpoint, "grades")
     return endpoint_pb2.GradeEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
@@ -201,6 +206,7 @@ def _membership_endpoint(message: endpoint_pb2.MembershipEndpoint) -> Membership
 
 
 def membership_endpoint_message(endpoint: MembershipEndpoint) -> endpoint_pb2.MembershipEndpoint:
+    _offered(endpoint, "memberships")
     return endpoint_pb2.MembershipEndpoint(
         registration=endpoint.registration,
         deployment_id=endpoint.deployment_id,
@@ -209,28 +215,47 @@ def membership_endpoint_message(endpoint: MembershipEndpoint) -> endpoint_pb2.Me
     )
 
 
-def score_message(score: Score) -> grade_service_pb2.Score:
-    score_time = Timestamp()
-    score_time.FromDatetime(score.score_time)
-    return grade_service_pb2.Score(
-        user_id=score.user_id,
-        score_given=score.score_given,
-        score_maximum=score.score_maximum,
-        activity_progress=f"ACTIVITY_PROGRESS_{score.activity_progress.name}",
-        grading_progress=f"GRADING_PROGRESS_{score.grading_progress.name}",
-        score_time=score_time,
-        comment=score.comment,
-        scoring_user_id=score.scoring_user_id,
+def group_endpoint_message(endpoint: GroupEndpoint) -> endpoint_pb2.GroupEndpoint:
+    _offered(endpoint, "groups")
+    return endpoint_pb2.GroupEndpoint(
+        registration=endpoint.registration,
+        deployment_id=endpoint.deployment_id,
+        context_groups_uri=endpoint.context_groups_uri,
+        context_group_sets_uri=endpoint.context_group_sets_uri,
+        service_versions=endpoint.service_versions,
+        scopes=endpoint.scopes,
     )
 
 
-def score_delivery(message: grade_service_pb2.ScoreDelivery) -> ScoreDelivery:
-    return ScoreDelivery(
-        state=_named(
-            DeliveryState, grade_service_pb2.DeliveryState, "DELIVERY_STATE_", message.state, DeliveryState.QUEUED
-        ),
-        sent_time=optional_time(message.HasField("sent_time"), message.sent_time),
-        result_uri=message.result_uri,
+def _group_endpoint(message: endpoint_pb2.GroupEndpoint) -> GroupEndpoint:
+    return GroupEndpoint(
+        registration=message.registration,
+        deployment_id=message.deployment_id,
+        context_groups_uri=message.context_groups_uri,
+        context_group_sets_uri=message.context_group_sets_uri,
+        service_versions=tuple(message.service_versions),
+        scopes=tuple(message.scopes),
+    )
+
+
+def event_endpoint_message(endpoint: EventEndpoint) -> endpoint_pb2.EventEndpoint:
+    _offered(endpoint, "events")
+    return endpoint_pb2.EventEndpoint(
+        registration=endpoint.registration,
+        deployment_id=endpoint.deployment_id,
+        caliper_endpoint_uri=endpoint.caliper_endpoint_uri,
+        federated_session_id=endpoint.federated_session_id,
+        scopes=endpoint.scopes,
+    )
+
+
+def _event_endpoint(message: endpoint_pb2.EventEndpoint) -> EventEndpoint:
+    return EventEndpoint(
+        registration=message.registration,
+        deployment_id=message.deployment_id,
+        caliper_endpoint_uri=message.caliper_endpoint_uri,
+        federated_session_id=message.federated_session_id,
+        scopes=tuple(message.scopes),
     )
 
 
@@ -238,7 +263,7 @@ def member(message: roster_service_pb2.Member) -> Member:
     return Member(
         user_key=message.user_key,
         user_id=message.user_id,
-        status=_named(
+        status=named(
             MemberStatus, roster_service_pb2.MemberStatus, "MEMBER_STATUS_", message.status, MemberStatus.UNSPECIFIED
         ),
         roles=tuple(message.roles),
@@ -251,4 +276,5 @@ def member(message: roster_service_pb2.Member) -> Member:
         person_sourcedid=message.person_sourcedid,
         lti11_legacy_user_id=message.lti11_legacy_user_id,
         message_json=message.message_json,
+        group_ids=tuple(message.group_ids),
     )

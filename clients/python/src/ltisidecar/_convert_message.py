@@ -61,6 +61,7 @@ def deep_linking(message: launch_message_pb2.DeepLinkingSettings) -> DeepLinking
         auto_create=message.auto_create,
         title=message.title,
         text=message.text,
+        deep_linking_token=message.deep_linking_token,
     )
 
 

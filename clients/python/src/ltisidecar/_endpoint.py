@@ -1,15 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints of a launch: where grades are reported and rosters are read."""
+"""Endpoints of a launch: where grades go, and rosters, groups and events."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import Field, asdict, dataclass, fields, replace
+from typing import Any, TypeVar
+
+_SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
+
+_Endpoint = TypeVar("_Endpoint", bound="_Stored")
+
+
+class _Stored:
+    """What every endpoint has: it is self-contained, and can be kept as JSON text in the tool's own database."""
+
+    __slots__ = ()
+
+    def to_json(self) -> str:
+        """Returns the endpoint as JSON text, for the tool's own database."""
+        return json.dumps(asdict(self))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls: type[_Endpoint], text: str) -> _Endpoint:
+        """Returns the endpoint that to_json wrote. Anything else is a ValueError."""
+        members: Any = json.loads(text)
+        if not isinstance(members, dict):
+            raise ValueError("a stored endpoint is a JSON object")
+        # Members that this version does not know are ignored: a later one may have written them.
+        return cls(**{one.name: _checked(members, one) for one in fields(cls)})  # type: ignore[arg-type]
+
+
+def _checked(members: dict[str, Any], wanted: Field[Any]) -> Any:
+    value = members.get(wanted.name)
+    kind = {"str": str, "bool": bool, "tuple[str, ...]": list}[str(wanted.type)]
+    if not isinstance(value, kind):
+        raise ValueError(f"the stored endpoint has no {wanted.name}, or not one of type {kind.__name__}")
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(part, str) for part in value):
+        raise ValueError(f"{wanted.name} of the stored endpoint is not a list of strings")
+    return tuple(value)
 
 
 @dataclass(frozen=True, slots=True)
-class GradeEndpoint:
+class GradeEndpoint(_Stored):
     """Where and how the grades of one launch are reported.
 
     It is self-contained: store it as it came, replace it at each launch, hand it back weeks later.
@@ -25,26 +60,14 @@ class GradeEndpoint:
     can_post_score: bool = False
     """True where `Sidecar.post_score` can be called with this endpoint."""
 
-    def to_json(self) -> str:
-        """Returns the endpoint as JSON text, for the tool's own database."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> GradeEndpoint:
-        """Returns the endpoint that to_json wrote. Anything else is a ValueError."""
-        stored = _Stored(text)
-        return cls(
-            registration=stored.text("registration"),
-            deployment_id=stored.text("deployment_id"),
-            line_item_uri=stored.text("line_item_uri"),
-            line_items_uri=stored.text("line_items_uri"),
-            scopes=stored.texts("scopes"),
-            can_post_score=stored.flag("can_post_score"),
-        )
+    def with_line_item(self, line_item_uri: str) -> GradeEndpoint:
+        """Returns the endpoint of another line item of the same context, such as one that `Sidecar.ensure_line_item`
+        found: post_score sends there."""
+        return replace(self, line_item_uri=line_item_uri, can_post_score=_SCORE_SCOPE in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
-class MembershipEndpoint:
+class MembershipEndpoint(_Stored):
     """Where the roster of one launch's context is read.
 
     It is self-contained: store it as it came, replace it at each launch, hand it back weeks later.
@@ -55,45 +78,33 @@ class MembershipEndpoint:
     context_memberships_uri: str
     service_versions: tuple[str, ...] = ()
 
-    def to_json(self) -> str:
-        """Returns the endpoint as JSON text, for the tool's own database."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, text: str) -> MembershipEndpoint:
-        """Returns the endpoint that to_json wrote. Anything else is a ValueError."""
-        stored = _Stored(text)
-        return cls(
-            registration=stored.text("registration"),
-            deployment_id=stored.text("deployment_id"),
-            context_memberships_uri=stored.text("context_memberships_uri"),
-            service_versions=stored.texts("service_versions"),
-        )
+@dataclass(frozen=True, slots=True)
+class GroupEndpoint(_Stored):
+    """Where the groups of one launch's context are read.
+
+    It is self-contained: store it as it came, replace it at each launch, hand it back weeks later.
+    """
+
+    registration: str
+    deployment_id: str
+    context_groups_uri: str
+    context_group_sets_uri: str = ""
+    """Empty where the platform offers no sets."""
+    service_versions: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
 
-class _Stored:
-    """A stored endpoint. Members that this version does not know are ignored: a later one may have written it."""
+@dataclass(frozen=True, slots=True)
+class EventEndpoint(_Stored):
+    """Where Caliper events of one launch are sent.
 
-    def __init__(self, text: str) -> None:
-        members: Any = json.loads(text)
-        if not isinstance(members, dict):
-            raise ValueError("a stored endpoint is a JSON object")
-        self._members: dict[str, Any] = members
+    It is self-contained: store it as it came, replace it at each launch, hand it back weeks later.
+    """
 
-    def _member(self, name: str, kind: type) -> Any:
-        value = self._members.get(name)
-        if not isinstance(value, kind):
-            raise ValueError(f"the stored endpoint has no {name}, or not one of type {kind.__name__}")
-        return value
-
-    def text(self, name: str) -> str:
-        return str(self._member(name, str))
-
-    def flag(self, name: str) -> bool:
-        return bool(self._member(name, bool))
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self._member(name, list)
-        if not all(isinstance(value, str) for value in values):
-            raise ValueError(f"{name} of the stored endpoint is not a list of strings")
-        return tuple(values)
+    registration: str
+    deployment_id: str
+    caliper_endpoint_uri: str
+    federated_session_id: str = ""
+    """To put into each event as it is; empty where none came."""
+    scopes: tuple[str, ...] = ()

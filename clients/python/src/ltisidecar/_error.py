@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exceptions, and how they come out of a gRPC status."""
+"""Exceptions, and how they come out of an error status."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import ErrorInfo, Help, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from ltisidecar._browser import BrowserReply
@@ -32,6 +35,8 @@ class SidecarError(Exception):
     """Details as documented for the reason."""
     retry_after: float | None
     """Seconds to wait before another try; None where nothing was said."""
+    help_uri: str
+    """Page about this reason, for developers and operators; empty where the sidecar named none."""
     reply: BrowserReply | None
     """Page to show to the browser's user; None where the call does not answer a browser."""
 
@@ -43,6 +48,7 @@ class SidecarError(Exception):
         reason: Reason | None = None,
         metadata: Mapping[str, str] | None = None,
         retry_after: float | None = None,
+        help_uri: str = "",
         reply: BrowserReply | None = None,
     ) -> None:
         super().__init__(message)
@@ -51,6 +57,7 @@ class SidecarError(Exception):
         self.reason = reason
         self.metadata = dict(metadata or {})
         self.retry_after = retry_after
+        self.help_uri = help_uri
         self.reply = reply
 
     @property
@@ -67,8 +74,7 @@ class SidecarError(Exception):
         return f"{self.reason or self.code}: {self.message}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        values = (self.message, self.code, self.reason, self.metadata, self.retry_after, self.reply)
-        return _rebuild, (type(self), *values)
+        return _rebuild, (type(self), vars(self))
 
 
 class InvalidRequest(SidecarError):
@@ -92,8 +98,8 @@ class LimitReached(SidecarError):
     """Throttled, or more than a limit allows (RESOURCE_EXHAUSTED). Try again only where retry_after is set."""
 
 
-class RosterIncomplete(SidecarError):
-    """The roster's stream ended, but not with a whole roster: use nothing of it."""
+class Incomplete(SidecarError):
+    """A roster or a list of results ended before it was whole: use nothing of it."""
 
 
 _BY_CODE: Mapping[str, type[SidecarError]] = {
@@ -106,47 +112,56 @@ _BY_CODE: Mapping[str, type[SidecarError]] = {
 }
 
 
-def _rebuild(
-    kind: type[SidecarError],
-    message: str,
-    code: str,
-    reason: Reason | None,
-    metadata: Mapping[str, str],
-    retry_after: float | None,
-    reply: BrowserReply | None,
-) -> SidecarError:
-    return kind(message, code=code, reason=reason, metadata=metadata, retry_after=retry_after, reply=reply)
+def _rebuild(kind: type[SidecarError], values: dict[str, Any]) -> SidecarError:
+    return kind(**values)
+
+
+def from_status(code: str, message: str, details: Iterable[AnyMessage]) -> SidecarError:
+    """Returns the exception for an error status. Details that cannot be read do not hide it."""
+    reason: Reason | None = None
+    metadata: dict[str, str] = {}
+    retry_after: float | None = None
+    help_uri = ""
+    reply: BrowserReply | None = None
+    for detail in details:
+        info, retry, links, page = ErrorInfo(), RetryInfo(), Help(), browser_pb2.BrowserReply()
+        try:
+            if detail.Unpack(info):
+                if info.domain == _DOMAIN:
+                    reason = Reason(info.reason)
+                    metadata = dict(info.metadata)
+            elif detail.Unpack(retry):
+                retry_after = retry.retry_delay.ToTimedelta().total_seconds()
+            elif detail.Unpack(links):
+                help_uri = next((link.url for link in links.links), "")
+            elif detail.Unpack(page):
+                reply = browser_reply(page)
+        except DecodeError:
+            continue
+    return _BY_CODE.get(code, SidecarError)(
+        message or "the call failed",
+        code=code,
+        reason=reason,
+        metadata=metadata,
+        retry_after=retry_after,
+        help_uri=help_uri,
+        reply=reply,
+    )
 
 
 def from_rpc_error(error: grpc.RpcError) -> SidecarError:
     """Returns the exception for a failed gRPC call."""
-    if not isinstance(error, grpc.Call):
+    if not isinstance(error, (grpc.Call, grpc.aio.AioRpcError)):
         return SidecarError(str(error))
-    code = error.code().name
-    reason: Reason | None = None
-    metadata: dict[str, str] = {}
-    retry_after: float | None = None
-    reply: BrowserReply | None = None
-    for detail in _status(error).details:
-        info, retry, page = ErrorInfo(), RetryInfo(), browser_pb2.BrowserReply()
-        if detail.Unpack(info):
-            if info.domain == _DOMAIN:
-                reason = Reason(info.reason)
-                metadata = dict(info.metadata)
-        elif detail.Unpack(retry):
-            retry_after = retry.retry_delay.ToTimedelta().total_seconds()
-        elif detail.Unpack(page):
-            reply = browser_reply(page)
-    kind = _BY_CODE.get(code, SidecarError)
-    message = error.details() or "the call failed"
-    return kind(message, code=code, reason=reason, metadata=metadata, retry_after=retry_after, reply=reply)
+    return from_status(error.code().name, error.details() or "", _details(error.trailing_metadata()))
 
 
-def _status(call: grpc.Call) -> Status:
-    for name, value in call.trailing_metadata() or ():
+def _details(trailers: Iterable[tuple[str, str | bytes]] | None) -> Iterable[AnyMessage]:
+    for name, value in trailers or ():
         if name == _DETAILS and isinstance(value, bytes):
             try:
-                return Status.FromString(value)
+                details: Iterable[AnyMessage] = Status.FromString(value).details
+                return details
             except DecodeError:
-                return Status()
-    return Status()
+                return ()
+    return ()

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from ltisidecar._browser import BrowserReply
-from ltisidecar._endpoint import GradeEndpoint, MembershipEndpoint
+from ltisidecar._endpoint import EventEndpoint, GradeEndpoint, GroupEndpoint, MembershipEndpoint
 from ltisidecar._message import (
     Activity,
     AssetReportService,
@@ -191,6 +191,10 @@ class Launch:
     """What `Sidecar.post_score` takes; None where the platform offers no grade service."""
     memberships: MembershipEndpoint | None = None
     """What `Sidecar.list_members` takes; None where the platform offers no roster."""
+    groups: GroupEndpoint | None = None
+    """What `Sidecar.list_groups` takes; None where the platform offers no groups."""
+    events: EventEndpoint | None = None
+    """What `Sidecar.send_events` takes; None where the platform takes no Caliper events."""
     browser_binding: BrowserBinding = BrowserBinding.UNSPECIFIED
     claims_json: str = field(default="", repr=False)
     """Verified claims, verbatim JSON text; empty in launches from a launch token."""

@@ -49,3 +49,5 @@ class Member:
     lti11_legacy_user_id: str = field(default="", repr=False)
     message_json: str = field(default="", repr=False)
     """Message section, verbatim JSON text, where resource_link_id was asked for and the platform sent one."""
+    group_ids: tuple[str, ...] = ()
+    """Where groups were asked for and the platform sent them."""

@@ -27,7 +27,12 @@ class DeepLinkingSettings:
     auto_create: bool = False
     """The platform keeps the items without asking the author again."""
     title: str = ""
+    """To propose for the item."""
     text: str = ""
+    """To propose for the item."""
+    deep_linking_token: str = field(default="", repr=False)
+    """What `Sidecar.build_deep_linking_response` takes, valid 8 hours. Keep it on the server, or in a hidden field of
+    the tool's own form; out of URLs and logs."""
 
 
 @dataclass(frozen=True, slots=True)

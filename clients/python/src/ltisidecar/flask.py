@@ -10,65 +10,39 @@
 
     app.register_blueprint(lti)
 
-Routes: /lti/login (GET and POST), /lti/launch (POST) and /lti/jwks (GET). Extensions that add X-Frame-Options,
-Cross-Origin-Opener-Policy or a Content-Security-Policy must leave them alone, and so must CSRF protection: with
-Flask-WTF, `csrf.exempt(lti)`.
+Routes: /lti/login (GET and POST), /lti/launch (POST), /lti/content (POST, with on_content), /lti/notices (POST, with
+on_notice) and /lti/jwks (GET). Extensions that add X-Frame-Options, Cross-Origin-Opener-Policy or a
+Content-Security-Policy must leave them alone, and so must CSRF protection: with Flask-WTF, `csrf.exempt(lti)`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, request
+from flask import Blueprint, Response, make_response, request
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 
+from ltisidecar import _web
 from ltisidecar._browser import BrowserReply, BrowserRequest
-from ltisidecar._error import (
-    LaunchRejected,
-    LimitReached,
-    PlatformError,
-    RosterIncomplete,
-    SidecarError,
-    Unavailable,
-)
+from ltisidecar._content import ContentItem
+from ltisidecar._error import SidecarError
 from ltisidecar._launch import Launch, MessageType
+from ltisidecar._notice import Notice
 from ltisidecar._sidecar import Sidecar
-
-MAX_REQUEST_BYTES = 192 * 1024
-"""Size of the largest login or launch that is read: what the sidecar takes. A larger one is answered with 413."""
-
-_APOLOGY = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>This tool cannot be opened now</title>
-<p>This tool cannot be opened now. Please go back to your course and open it again.</p>
-"""
-
-_STATUS: dict[type[SidecarError], int] = {
-    LaunchRejected: 403,
-    PlatformError: 502,
-    RosterIncomplete: 502,
-    Unavailable: 503,
-    LimitReached: 503,
-}
+from ltisidecar._web import MAX_NOTICES_BYTES, MAX_REQUEST_BYTES
 
 OnLaunch = Callable[[Launch], ResponseReturnValue]
+OnContent = Callable[[], "Iterable[ContentItem]"]
+OnNotice = Callable[[Notice], None]
 OnError = Callable[[SidecarError], "ResponseReturnValue | None"]
 
 
 def browser_request(csp_nonce: str = "") -> BrowserRequest:
     """Returns the present Flask request as the sidecar takes it."""
-    return BrowserRequest(
-        method=request.method,
-        parameters=(*request.args.items(multi=True), *request.form.items(multi=True)),
-        cookie_header=request.headers.get("Cookie", ""),
-        origin=request.headers.get("Origin", ""),
-        sec_fetch_site=request.headers.get("Sec-Fetch-Site", ""),
-        sec_fetch_dest=request.headers.get("Sec-Fetch-Dest", ""),
-        sec_fetch_storage_access=request.headers.get("Sec-Fetch-Storage-Access", ""),
-        csp_nonce=csp_nonce,
-    )
+    parameters = (*request.args.items(multi=True), *request.form.items(multi=True))
+    return _web.browser_request(request.method, parameters, request.headers.get, csp_nonce)
 
 
 def to_response(reply: BrowserReply) -> Response:
@@ -80,18 +54,12 @@ def to_response(reply: BrowserReply) -> Response:
 
 
 def error_response(error: SidecarError) -> Response:
-    """Returns the page that an error shows to the browser's user, and logs the error.
+    """Returns the page that an error shows to the browser's user, and logs the error as `ltisidecar`.
 
     Where the sidecar sent no page, because it did not answer or the call was not for a browser, it is a plain one.
     Usable as it is: `app.register_error_handler(SidecarError, error_response)`.
     """
-    current_app.logger.warning("ltisidecar: %s %r", error.reason or error.code, [error.message, error.metadata])
-    if error.reply is not None:
-        return to_response(error.reply)
-    headers = {"Cache-Control": "no-store"}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return Response(_APOLOGY, status=_STATUS.get(type(error), 500), headers=headers)
+    return to_response(_web.error_reply(error))
 
 
 class LTIBlueprint(Blueprint):
@@ -117,8 +85,9 @@ class LTIBlueprint(Blueprint):
         self._launch_uri = launch_uri
         self._registration = registration
         self._accept_message_types = tuple(accept_message_types)
-        self._csp_nonce = csp_nonce
+        self._csp_nonce = csp_nonce or (lambda: "")
         self._launched: OnLaunch | None = None
+        self._deep_linked: OnLaunch | None = None
         self._failed: OnError | None = None
         self.add_url_rule("/login", "login", self._login, methods=["GET", "POST"])
         self.add_url_rule("/launch", "launch", self._launch, methods=["POST"])
@@ -127,6 +96,46 @@ class LTIBlueprint(Blueprint):
     def on_launch(self, function: OnLaunch) -> OnLaunch:
         """Registers the function that answers an accepted launch. Required; best answered by a redirect with 303."""
         self._launched = function
+        return function
+
+    def on_deep_linking(self, function: OnLaunch) -> OnLaunch:
+        """Registers the function that lets an author pick content: it answers a launch of type DEEP_LINKING, which the
+        launch route then accepts. Its page posts a form to /lti/content, whose hidden field deep_linking_token has
+        `launch.deep_linking.deep_linking_token`."""
+        self._deep_linked = function
+        return function
+
+    def on_content(self, function: OnContent) -> OnContent:
+        """Registers the function that makes content items of the form that was posted to /lti/content (flask.request);
+        none where the author cancelled. The route signs them and sends the author back to the platform."""
+
+        def content() -> ResponseReturnValue:
+            token = request.form.get("deep_linking_token", "")
+            try:
+                items = function()
+                answer = self._sidecar.build_deep_linking_response(token or "none", items, csp_nonce=self._csp_nonce())
+            except SidecarError as error:
+                return self._answer_error(error)
+            return to_response(answer.reply)
+
+        self.add_url_rule("/content", "content", content, methods=["POST"])
+        return function
+
+    def on_notice(self, function: OnNotice) -> OnNotice:
+        """Registers the function that gets each notice that a platform posts to /lti/notices. It may get one twice:
+        see `Notice.duplicate`. Notices that are refused are logged."""
+
+        def notices() -> ResponseReturnValue:
+            _limit(MAX_NOTICES_BYTES)
+            try:
+                accepted, reply = _web.accepted_notices(self._sidecar.validate_notices(request.get_data()))
+            except SidecarError as error:
+                return error_response(error)
+            for notice in accepted:
+                function(notice)
+            return to_response(reply)
+
+        self.add_url_rule("/notices", "notices", notices, methods=["POST"])
         return function
 
     def on_error(self, function: OnError) -> OnError:
@@ -140,45 +149,47 @@ class LTIBlueprint(Blueprint):
             raise RuntimeError("LTIBlueprint has no on_launch function")
         super().register(app, options)
 
-    def _browser_request(self) -> BrowserRequest:
-        request.max_content_length = min(request.max_content_length or MAX_REQUEST_BYTES, MAX_REQUEST_BYTES)
-        return browser_request(self._csp_nonce() if self._csp_nonce else "")
-
     def _login(self) -> ResponseReturnValue:
-        browser = self._browser_request()
+        _limit(MAX_REQUEST_BYTES)
         try:
             answer = self._sidecar.build_auth_request(
-                browser, launch_uri=self._launch_uri, registration=self._registration
+                browser_request(self._csp_nonce()), launch_uri=self._launch_uri, registration=self._registration
             )
         except SidecarError as error:
             return self._answer_error(error)
         return to_response(answer.reply)
 
     def _launch(self) -> ResponseReturnValue:
-        browser = self._browser_request()
+        _limit(MAX_REQUEST_BYTES)
         try:
             outcome = self._sidecar.validate_launch(
-                browser, launch_uri=self._launch_uri, accept_message_types=self._accept_message_types
+                browser_request(self._csp_nonce()),
+                launch_uri=self._launch_uri,
+                accept_message_types=_web.message_types(self._accept_message_types, self._deep_linked is not None),
             )
         except SidecarError as error:
             return self._answer_error(error)
         if isinstance(outcome, BrowserReply):
             return to_response(outcome)
-        assert self._launched is not None  # register saw it
-        response = make_response(self._launched(outcome.launch))
+        launched = self._launched
+        if self._deep_linked is not None and outcome.launch.message_type is MessageType.DEEP_LINKING:
+            launched = self._deep_linked
+        assert launched is not None  # register saw it
+        response = make_response(launched(outcome.launch))
         for name, value in outcome.headers:
             response.headers.add(name, value)
         return response
 
     def _jwks(self) -> ResponseReturnValue:
         try:
-            key_set = self._sidecar.get_tool_key_set()
+            return to_response(_web.key_set_reply(self._sidecar.get_tool_key_set()))
         except SidecarError as error:
             return error_response(error)
-        max_age = int(key_set.cache_lifetime.total_seconds())
-        headers = {"Content-Type": key_set.content_type, "Cache-Control": f"public, max-age={max_age}"}
-        return Response(key_set.jwks, headers=headers)
 
     def _answer_error(self, error: SidecarError) -> ResponseReturnValue:
         answer = self._failed(error) if self._failed else None
         return error_response(error) if answer is None else answer
+
+
+def _limit(size: int) -> None:
+    request.max_content_length = min(request.max_content_length or size, size)

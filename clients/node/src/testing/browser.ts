@@ -22,7 +22,7 @@ export interface Sent {
 export interface Form {
   readonly method: string;
   readonly action: string;
-  /** The platform's page posts it by itself. */
+  /** The page posts it by itself. */
   readonly automatic: boolean;
   readonly fields: Pair[];
   /** Text of each button, with the address that it posts to. */
@@ -51,7 +51,8 @@ export class Page {
   }
 
   get forms(): Form[] {
-    return [...this.text.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, tag = "", inside = ""]) => {
+    const posts = this.text.includes("document.forms[0].submit()");
+    return [...this.text.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, tag = "", inside = ""], index) => {
       const action = attribute(tag, "action");
       const fields: Pair[] = [];
       // A select that nobody touched sends its first option.
@@ -65,7 +66,7 @@ export class Page {
         buttons[text] = attribute(button, "formaction") || action;
       }
       const method = attribute(tag, "method").toUpperCase() || "GET";
-      return { method, action, automatic: tag.includes("data-auto-submit"), fields, buttons };
+      return { method, action, automatic: tag.includes("data-auto-submit") || (posts && index === 0), fields, buttons };
     });
   }
 
@@ -135,6 +136,7 @@ interface Cookie {
  */
 export class Browser {
   jar: Cookie[] = [];
+  readonly #platformUrl: string;
   readonly #platform: string;
   readonly #ca: Buffer;
   readonly #options: BrowserOptions;
@@ -142,6 +144,7 @@ export class Browser {
   readonly #storage = new Map<string, string>();
 
   constructor(platformUrl: string, ca: Buffer, options: BrowserOptions = {}) {
+    this.#platformUrl = platformUrl;
     this.#platform = origin(platformUrl);
     this.#ca = ca;
     this.#options = options;
@@ -195,11 +198,17 @@ export class Browser {
     return this.#complete(sent, site);
   }
 
-  /** click is the click on the tool's link in the course. */
-  click(platformUrl: string, user: string, storage = false): Sent {
-    const choices = { tool: "quiz", user, view: this.#options.window ? "window" : "iframe" };
-    const query = new URLSearchParams(storage ? choices : { ...choices, storage: "off" });
-    return get(`${platformUrl}/course/launch?${query.toString()}`);
+  /** launch clicks on the tool in the course, and goes where that leads. `message` may be `LtiDeepLinkingRequest`. */
+  launch(user = "student", message = ""): Promise<Page> {
+    return this.run(this.click(user, false, message), "none");
+  }
+
+  /** click is the click on the tool's link in the course. With `storage` the platform offers its own. */
+  click(user = "student", storage = false, message = ""): Sent {
+    const query = new URLSearchParams({ tool: "quiz", user, view: this.#options.window ? "window" : "iframe" });
+    if (message) query.set("message", message);
+    if (!storage) query.set("storage", "off");
+    return get(`${this.#platformUrl}/course/launch?${query.toString()}`);
   }
 
   /** reload sends what led to this page once more. */

@@ -1,42 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Client, credentials, Metadata, type ChannelCredentials, type ServiceError } from "@grpc/grpc-js";
-import { fromServiceError, sidecarError } from "./error.js";
-
-/** CallOptions bound one call. */
-export interface CallOptions {
-  /** Longest time to wait for the answer, in milliseconds. Unset: the default of the method. */
-  readonly timeoutMs?: number | undefined;
-  /** Signal that cancels the call; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** True waits within the timeout for a sidecar that is not there yet. Unset: such a call fails at once. */
-  readonly waitForReady?: boolean | undefined;
-}
-
-/** TlsOptions are the certificates for a sidecar on another host, in PEM. */
-export interface TlsOptions {
-  /** Certificate authority of the sidecar's certificate. Unset: the system's. */
-  readonly ca?: string | Uint8Array | undefined;
-  /** This tool's certificate chain. */
-  readonly cert: string | Uint8Array;
-  /** This tool's private key. */
-  readonly key: string | Uint8Array;
-}
-
-/** Method is the part of a generated method definition that a call needs. */
-interface Method<Request, Response> {
-  readonly path: string;
-  readonly requestSerialize: (value: Request) => Buffer;
-  readonly responseDeserialize: (value: Buffer) => Response;
-}
-
-/** The sidecar's socket where LTISIDECAR_ADDRESS names no other. */
-export const defaultAddress = "unix:///run/ltisidecar/sidecar.sock";
+import { fromServiceError } from "./error.js";
+import { closedError, isLocal, nothingCame } from "./transport.js";
+import type { CallOptions, Method, TlsOptions, Transport } from "./transport.js";
 
 /** After a lost connection, the longest wait before the next attempt to connect, in milliseconds. */
 const maxReconnectBackoffMs = 2_000;
 
-/** Channel is the one connection to the sidecar, made at the first call and made anew when it breaks. */
-export class Channel {
+/** GrpcTransport is one HTTP/2 connection. */
+export class GrpcTransport implements Transport {
   readonly address: string;
   readonly #credentials: ChannelCredentials;
   #client: Client | undefined;
@@ -54,7 +26,6 @@ export class Channel {
       : credentials.createInsecure();
   }
 
-  /** unary makes one call and waits for its one answer. Nothing is sent twice. */
   async unary<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -90,10 +61,6 @@ export class Channel {
     }
   }
 
-  /**
-   * stream yields the messages of one call as they arrive, no faster than they are taken. The timeout bounds the wait
-   * for each message, not the whole.
-   */
   async *stream<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -113,24 +80,20 @@ export class Channel {
     signal?.addEventListener("abort", cancel);
     const messages: AsyncIterator<Response> = call[Symbol.asyncIterator]();
     let late = false;
+    const expire = () => {
+      late = true;
+      call.cancel();
+    };
     try {
       for (;;) {
-        const timer = setTimeout(() => {
-          late = true;
-          call.cancel();
-        }, timeoutMs);
+        const timer = timeoutMs < Infinity ? setTimeout(expire, timeoutMs) : undefined;
         const next = await messages.next().finally(() => clearTimeout(timer));
         if (next.done) return;
         yield next.value;
       }
     } catch (error) {
       signal?.throwIfAborted();
-      if (late) {
-        throw sidecarError(`no message from the sidecar for ${timeoutMs} ms`, "DEADLINE_EXCEEDED", {
-          reason: "DEADLINE_EXCEEDED",
-          metadata: {},
-        });
-      }
+      if (late) throw nothingCame(timeoutMs);
       throw fromServiceError(error);
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -138,7 +101,6 @@ export class Channel {
     }
   }
 
-  /** close ends the connection. Calls under way are finished; later ones throw. Closing twice is harmless. */
   close(): void {
     this.#closed = true;
     this.#client?.close();
@@ -146,7 +108,7 @@ export class Channel {
   }
 
   #connect(): Client {
-    if (this.#closed) throw new Error("the client of the sidecar is closed");
+    if (this.#closed) throw closedError();
     return (this.#client ??= new Client(this.address, this.#credentials, {
       // Nothing is sent twice behind the tool's back: a launch is accepted once.
       "grpc.enable_retries": 0,
@@ -161,8 +123,4 @@ export class Channel {
 
 function metadata({ waitForReady = false }: CallOptions): Metadata {
   return new Metadata({ waitForReady });
-}
-
-function isLocal(address: string): boolean {
-  return /^unix:/.test(address) || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/.test(address);
 }

@@ -66,6 +66,8 @@ class Page:
         reader.close()
         self.forms, self.links, self.items = reader.forms, reader.links, reader.items
         self.data = reader.data
+        if self.forms and "document.forms[0].submit()" in self.text:
+            self.forms[0].automatic = True
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
@@ -124,6 +126,10 @@ class _Reader(HTMLParser):
         self.data = data
 
 
+Tool = Callable[[Request], Page]
+"""What answers in place of a server."""
+
+
 class Browser:
     """One person at one machine, who looks at one platform.
 
@@ -141,10 +147,11 @@ class Browser:
         window: bool = False,
         scripts: bool = True,
         storage_answers: bool = True,
-        tool: Callable[[Request], Page] | None = None,
+        tool: Tool | None = None,
     ) -> None:
         """Takes which server is the platform. tool answers in its place whatever goes to another server; None: those
         are asked over HTTPS."""
+        self.platform_url = platform_url
         self.platform_origin = origin(platform_url)
         self.window = window
         self.jar: dict[tuple[str, str, str, bool], str] = {}  # host, path, name, partitioned
@@ -193,16 +200,19 @@ class Browser:
             request = following
         return self._complete(request, site)
 
-    def launch_request(self, platform_url: str, user: str, storage: bool = False) -> Request:
-        """Returns the click on the course's link."""
+    def launch_request(self, user: str = "student", storage: bool = False, message: str = "") -> Request:
+        """Returns the click on the tool's link in the course."""
         choices = {"tool": "quiz", "user": user, "view": "window" if self.window else "iframe"}
+        if message:
+            choices["message"] = message
         if not storage:
             choices["storage"] = "off"
-        return Request("GET", f"{platform_url}/course/launch?{urlencode(choices)}")
+        return Request("GET", f"{self.platform_url}/course/launch?{urlencode(choices)}")
 
-    def launch(self, platform_url: str, user: str, storage: bool = False) -> Page:
-        """Clicks on the tool in the course."""
-        return self.run(self.launch_request(platform_url, user, storage), "none")
+    def launch(self, user: str = "student", storage: bool = False, message: str = "") -> Page:
+        """Clicks on the tool in the course, and goes where that leads. storage: the platform offers its own. message:
+        empty, or `LtiDeepLinkingRequest` to pick content."""
+        return self.run(self.launch_request(user, storage, message), "none")
 
     def reload(self, page: Page) -> Page:
         """Sends what led to this page once more, as a reload does."""
