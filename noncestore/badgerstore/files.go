@@ -5,8 +5,10 @@ package badgerstore
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,6 +66,34 @@ func hashFile(hash io.Writer, path string, size int64) error {
 	return err
 }
 
+// discardedInfix is in the name of a directory that is on its way out.
+const discardedInfix = ".discarded-"
+
+// discard takes a directory out of the way, if it is there. Removing the files takes far longer than a start may: see
+// sweep.
+func discard(path string, random io.Reader) error {
+	var tail [4]byte
+	if _, err := io.ReadFull(random, tail[:]); err != nil {
+		return fmt.Errorf("badgerstore: no randomness for a name: %w", err)
+	}
+	err := os.Rename(path, path+discardedInfix+hex.EncodeToString(tail[:]))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("badgerstore: clear the unproven nonce directory: %w", err)
+	}
+	return nil
+}
+
+// sweep removes what this start and former ones discarded.
+func (s *Store) sweep() {
+	discarded, err := namesWith(s.badgerPath(), discardedInfix)
+	for _, name := range discarded {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(s.config.Directory, name)))
+	}
+	if err != nil {
+		s.log.Warn("a discarded nonce directory cannot be removed; the next start tries again", "error", err)
+	}
+}
+
 // setAside renames a directory to <path>.corrupt-<time>-<random>.
 func setAside(path string, now time.Time, random io.Reader) (string, error) {
 	var tail [4]byte
@@ -79,23 +109,28 @@ func setAside(path string, now time.Time, random io.Reader) (string, error) {
 
 // removeOldAside removes all but the newest keptAside of the directories that were set aside.
 func removeOldAside(path string) error {
-	parent := filepath.Dir(path)
-	entries, err := os.ReadDir(parent)
+	names, err := namesWith(path, asideInfix)
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), filepath.Base(path)+asideInfix) {
-			names = append(names, entry.Name())
-		}
-	}
 	slices.Sort(names) // by time
 	for len(names) > keptAside {
-		if err := os.RemoveAll(filepath.Join(parent, names[0])); err != nil {
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(path), names[0])); err != nil {
 			return err
 		}
 		names = names[1:]
 	}
 	return nil
+}
+
+// namesWith returns the names beside path that are its own, with an infix after it.
+func namesWith(path, infix string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	var names []string
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), filepath.Base(path)+infix) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
 }

@@ -247,6 +247,21 @@ func TestOnlyTheNewestDamagedDirectoriesAreKept(t *testing.T) {
 }
 
 // TestGarbageNeverPreventsAStart puts into the place of Badger's files what it cannot open, with no seal to disagree.
+// What is not opened is gone when the store closes, and so is what an earlier start did not come to remove. Nothing waits
+// for that.
+func TestDiscardedDirectoriesAreRemoved(t *testing.T) {
+	b := newBench(t)
+	b.config.Directory = filepath.Join(b.config.Directory, "[odd]*name")
+	b.cycle()
+	makeDirectory(t, b.badgerDirectory()+discardedInfix+"left")
+	b.pass(noncestore.StateLifetime) // so that the seal does not stay
+	b.close(b.open())
+	left, err := namesWith(b.badgerDirectory(), discardedInfix)
+	if err != nil || len(left) != 0 {
+		t.Errorf("%q is still there (%v)", left, err)
+	}
+}
+
 func TestGarbageNeverPreventsAStart(t *testing.T) {
 	for name, litter := range map[string]func(t *testing.T, directory string){
 		"empty directory": func(t *testing.T, d string) { makeDirectory(t, d) },

@@ -60,9 +60,10 @@ func (s *Store) start() error {
 		if err := removeOldAside(path); err != nil {
 			s.log.Warn("nonce directories set aside long ago cannot be removed", "error", err)
 		}
-	} else if err := os.RemoveAll(path); err != nil {
-		return fmt.Errorf("badgerstore: clear the unproven nonce directory: %w", err)
+	} else if err := discard(path, s.config.Rand); err != nil {
+		return err
 	}
+	s.sweeping.Go(s.sweep)
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return fmt.Errorf("badgerstore: make the nonce directory: %w", err)
 	}

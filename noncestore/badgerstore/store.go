@@ -74,6 +74,7 @@ type Store struct {
 	committed   chan struct{} // closed when the committing goroutine has ended
 	closing     chan struct{} // closed when Close begins
 	watched     chan struct{} // closed when the watching goroutine has ended
+	sweeping    sync.WaitGroup
 	closeOnce   sync.Once
 	closeErr    error
 
@@ -230,6 +231,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.watched
 		<-s.committed
+		s.sweeping.Wait()
 		for range maxRunning {
 			s.running <- struct{}{}
 		}

@@ -33,6 +33,13 @@ import (
 var concurrencies = []int{1, 16, 64, 256}
 
 func main() {
+	if directory := os.Getenv(childVariable); directory != "" {
+		if err := child(directory); err != nil {
+			fmt.Fprintln(os.Stderr, "bench-stores: child:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	duration := flag.Duration("time", 2*time.Second, "of each measurement")
 	markdown := flag.String("markdown", "", "a file for the result, besides the output")
 	flag.Parse()
@@ -51,7 +58,6 @@ func main() {
 
 // contender is one store.
 type contender struct {
-	name   string
 	redeem func(ctx context.Context) error // once, of a new nonce; from many goroutines
 	server int                             // process id; 0: none
 	close  func() error
