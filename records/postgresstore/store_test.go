@@ -75,7 +75,9 @@ func laneShelf(t *testing.T, server *testservers.Postgres, url string) recordste
 	check(t, mustOpen(t, config).Close())
 	var ahead time.Duration
 	return recordstest.LaneShelf{
-		Open: func() (recordstest.LaneHandle, error) { return opened[recordstest.LaneHandle](Open(t.Context(), config)) },
+		Open: func() (recordstest.LaneHandle, error) {
+			return opened[recordstest.LaneHandle](Open(t.Context(), config))
+		},
 		Advance: func(d time.Duration) {
 			ahead += d
 			server.Do(fmt.Sprintf("CREATE OR REPLACE FUNCTION %s.now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT floor(extract(epoch from clock_timestamp()) * 1000)::bigint + %d'",
