@@ -66,11 +66,12 @@ type contender struct {
 func run(ctx context.Context, out io.Writer, duration time.Duration) error {
 	fmt.Fprintf(out, `# Stores, measured
 
-What `+"`make bench-stores`"+` printed on %s, %s/%s with %d CPUs (%s). Redemptions per second at so many at once; in
+What `+"`make bench-stores`"+` printed on %s, %s/%s with %d CPUs (%s), at a load average of
+%s when it began. Redemptions per second at so many at once; in
 brackets the CPU time of one redemption in microseconds, in the sidecar's process and, after the plus sign, in the server's.
 Servers are on the same machine, so that a network adds its round trip to each redemption and takes nothing from the rest.
 
-| store |`, time.Now().UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpuModel())
+| store |`, time.Now().UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpuModel(), loadAverage())
 	for _, c := range concurrencies {
 		fmt.Fprintf(out, " %d at once |", c)
 	}
@@ -220,4 +221,14 @@ func cpuModel() string {
 		}
 	}
 	return "CPU unknown"
+}
+
+// loadAverage returns the load of the last minute: what else was going on.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }
