@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,50 +30,41 @@ func fullMain(directory string) {
 	}
 	s, err := Open(Config{Directory: directory, Instance: [4]byte{1}, SealDirectories: []string{}})
 	fail(err)
-	var stop atomic.Bool
-	done := make(chan error)
-	const workers = 64
-	states := make(chan string)
-	for range workers {
-		go func() {
-			last := ""
-			for !stop.Load() {
-				seal, err := s.Seal(context.Background())
-				if err == nil {
-					err = s.Redeem(context.Background(), seal.Generation, newNonce())
-				}
-				now := "accepted"
-				if errors.Is(err, noncestore.ErrFull) {
-					now = "full"
-					time.Sleep(time.Millisecond)
-				} else if err != nil {
-					done <- err
-					return
-				}
-				if now != last {
-					states <- now
-					last = now
-				}
-			}
-			done <- nil
-		}()
+	redeem := func() error {
+		seal, err := s.Seal(context.Background())
+		if err == nil {
+			err = s.Redeem(context.Background(), seal.Generation, newNonce())
+		}
+		return err
 	}
+	var stop atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
 		stop.Store(true)
 	}()
-	last := ""
-	for ended := 0; ended < workers; {
-		select {
-		case state := <-states:
-			if state != last {
-				last = state
-				fail(json.NewEncoder(os.Stdout).Encode(state))
+	var working sync.WaitGroup
+	for range 64 {
+		working.Go(func() {
+			for !stop.Load() {
+				if redeem() != nil { // what is wrong is told below
+					time.Sleep(time.Millisecond)
+				}
 			}
-		case err := <-done:
+		})
+	}
+	// One redemption after the other says how things are: those of many would be told out of order.
+	for last := ""; !stop.Load(); {
+		now, err := "accepted", redeem()
+		if errors.Is(err, noncestore.ErrFull) {
+			now = "full"
+		} else {
 			fail(err)
-			ended++
+		}
+		if now != last {
+			last = now
+			fail(json.NewEncoder(os.Stdout).Encode(now))
 		}
 	}
+	working.Wait()
 	fail(s.Close())
 }

@@ -27,7 +27,7 @@ const (
 // allowed are the outcomes that a launch may have while something is broken.
 var allowed = []string{
 	accepted, lost, "NONCE_REPLAYED", "STATE_STALE", "STATE_OTHER_INSTANCE", "STATE_EXPIRED", "STORE_UNAVAILABLE", "STORE_CLOCK_SKEW",
-	"STORE_FULL", "DEADLINE_EXCEEDED", "CANCELED", "TOKEN_EXPIRED", "TOKEN_NOT_YET_VALID",
+	"STORE_FULL", "OVERLOADED", "DEADLINE_EXCEEDED", "CANCELED", "TOKEN_EXPIRED", "TOKEN_NOT_YET_VALID",
 }
 
 // maxTold is how many findings are told in words.
